@@ -1,0 +1,53 @@
+// The log: JSON lines with a constant message; what varies stands in fields, and nothing secret stands in either.
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Log {
+  trace(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** The same log with fields that stand in each of its lines. */
+  with(fields: LogFields): Log;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly write: (line: string) => void;
+  readonly now: () => number;
+}
+
+/** An Error among the fields is printed as its name, message and cause's message: stacks only at debug level. */
+export function jsonLog(options: LogOptions, fixed: LogFields = {}): Log {
+  const threshold = logLevels.indexOf(options.level);
+  const at = (level: LogLevel) => {
+    if (logLevels.indexOf(level) < threshold) return () => {};
+    return (message: string, fields?: LogFields) => {
+      const line: Record<string, unknown> = { time: new Date(options.now()).toISOString(), level, message };
+      for (const source of [fixed, fields ?? {}])
+        for (const [name, value] of Object.entries(source)) line[name] = value instanceof Error ? described(value, threshold <= 1) : value;
+      options.write(`${JSON.stringify(line)}\n`);
+    };
+  };
+  return {
+    trace: at('trace'),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: (fields) => jsonLog(options, { ...fixed, ...fields }),
+  };
+}
+
+export const silentLog: Log = jsonLog({ level: 'error', write: () => {}, now: () => 0 });
+
+function described(error: Error, withStack: boolean): Record<string, unknown> {
+  const facts: Record<string, unknown> = { name: error.name, message: error.message };
+  if ('code' in error) facts['code'] = error.code;
+  if (error.cause instanceof Error) facts['cause'] = described(error.cause, withStack);
+  if (withStack) facts['stack'] = error.stack;
+  return facts;
+}

@@ -1,0 +1,141 @@
+// What an engine or auth method sees of the server: the host it is opened with, the request it handles, the answer it gives.
+
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { RandomBytes } from '../../base/random.ts';
+import type { Contract, HandlersFor, Verb } from '../../schema/contract.ts';
+import type { Storage } from '../../storage/storage.ts';
+
+/** `create` and `update` are both the contract's `write`. */
+export type Operation = 'read' | 'list' | 'create' | 'update' | 'patch' | 'delete' | 'help';
+
+/** Who asks, as far as an engine may know. Never the token itself. */
+export interface Caller {
+  /** Hex SHA-256 that names the token in storage. */
+  readonly key: string;
+  readonly accessor: string;
+  readonly displayName: string;
+  readonly policies: readonly string[];
+  readonly entityId: string;
+  readonly isRoot: boolean;
+}
+
+export interface EngineRequest {
+  /** UUID v4, as in the envelope and the audit lines. */
+  readonly id: string;
+  readonly operation: Operation;
+  /** Below the mount. */
+  readonly path: string;
+  /** As it was sent, before the fields were coerced. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** With the trailing slash: `secret/`. */
+  readonly mountPoint: string;
+  readonly caller: Caller | undefined;
+  /** Seconds that the client asked the answer to be wrapped for. */
+  readonly wrapTtl: number | undefined;
+  readonly remoteAddress: string;
+  readonly signal: AbortSignal;
+}
+
+/** Terms of a lease that the pipeline registers before the secret leaves. Seconds. */
+export interface LeaseTerms {
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly renewable: boolean;
+  /** Handed back to the engine's `revoke` and `renew`. JSON. */
+  readonly internal: Readonly<Record<string, unknown>>;
+}
+
+/** The `auth` block, in the order of the wire. */
+export interface AuthBlock {
+  readonly client_token: string;
+  readonly accessor: string;
+  readonly policies: readonly string[];
+  readonly token_policies?: readonly string[];
+  readonly identity_policies?: readonly string[];
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly lease_duration: number;
+  readonly renewable: boolean;
+  readonly entity_id: string;
+  readonly token_type: 'service' | 'batch';
+  readonly orphan: boolean;
+  readonly mfa_requirement: null;
+  readonly num_uses: number;
+}
+
+export interface Answer {
+  readonly data?: Readonly<Record<string, unknown>> | null;
+  readonly warnings?: readonly string[];
+  readonly lease?: LeaseTerms;
+  /** Shown as `lease_duration` although nothing is leased (KV v1). Seconds. */
+  readonly leaseDuration?: number;
+  readonly auth?: AuthBlock;
+  /** Where it is not 200 (with something to say) or 204 (without): 404 with a whole envelope, 202. */
+  readonly status?: number;
+  /** Sent as it is, instead of an envelope. */
+  readonly raw?: { readonly status: number; readonly contentType: string; readonly body: Uint8Array | string };
+}
+
+/** Handlers return undefined where there is nothing: 404 for read and list, 204 otherwise. They throw Faults. */
+export type Handlers<C extends Contract> = HandlersFor<C, EngineRequest, Answer>;
+
+type Handler = (input: Record<string, unknown>, request: EngineRequest) => Promise<Answer | undefined> | Answer | undefined;
+export type AnyHandlers = Readonly<
+  Record<string, Partial<Record<Verb, Handler>> & { readonly exists?: (input: Record<string, unknown>, request: EngineRequest) => Promise<boolean> }>
+>;
+
+export interface MountView {
+  readonly uuid: string;
+  readonly accessor: string;
+  readonly type: string;
+  /** With the trailing slash. Changes when the mount is moved. */
+  readonly path: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface Host {
+  /** Read it at each use: tuning and moving replace it. */
+  readonly mount: () => MountView;
+  /** The mount's own entries and nothing else, decrypted. */
+  readonly storage: Storage;
+  /**
+   * `storage.get` and `decode`, remembered until the entry changes. What it returns is shared: do not change it.
+   * The pipeline has compared the change feed before the handler runs, so a handler may trust it.
+   */
+  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  /** Runs works on one key one after the other, in order of arrival, within this process. */
+  readonly serialise: <T>(key: string, work: () => Promise<T>) => Promise<T>;
+  /** Effective TTLs of the mount, seconds. */
+  readonly ttl: () => { readonly default: number; readonly max: number };
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+}
+
+export interface Engine<C extends Contract = Contract> {
+  readonly contract: C;
+  readonly handlers: Handlers<C>;
+  /** Takes a leased secret back; what is already gone counts as taken back. */
+  readonly revoke?: (internal: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<void>;
+  readonly close?: () => Promise<void>;
+}
+
+/** One kind of engine. It opens one Engine per mount. */
+export interface EngineKind {
+  readonly type: string;
+  readonly description: string;
+  readonly open: (host: Host) => OpenEngine | Promise<OpenEngine>;
+}
+
+/** An Engine with the types of its contract forgotten, as the mount table holds it. */
+export interface OpenEngine {
+  readonly contract: Contract;
+  readonly handlers: AnyHandlers;
+  readonly revoke?: Engine['revoke'];
+  readonly close?: Engine['close'];
+}
+
+/** Forgets the contract's types once the compiler has checked the handlers against them. */
+export function engine<C extends Contract>(open: Engine<C>): OpenEngine {
+  return open as unknown as OpenEngine;
+}
