@@ -15,8 +15,8 @@ export interface OperationSpec {
 
 export interface RouteSpec {
   /**
-   * Segments below the mount: `literal`, `{name}` (one segment), or `{name...}` last (the rest, possibly empty).
-   * A list operation may carry a trailing slash, which is not part of the pattern.
+   * Segments below the mount: `literal`, `{name}` (one segment), `{name...}` (the rest, possibly empty; literals may
+   * follow it). A trailing slash of the request is ignored, unless it belongs to a `{name...}`.
    */
   readonly path: string;
   readonly summary: string;
@@ -25,6 +25,8 @@ export interface RouteSpec {
   readonly operations: Readonly<Partial<Record<Verb, OperationSpec>>>;
   /** The route has an existence check, so `write` is `create` where nothing is there. Without one it is always `update`. */
   readonly exists?: true;
+  /** Takes parameters of any name, beside the declared ones. */
+  readonly arbitrary?: true;
   /** No token is asked for. */
   readonly unauthenticated?: true;
   /** Root-protected: `sudo` on top of the operation's capability. */

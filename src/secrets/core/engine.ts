@@ -123,6 +123,8 @@ export interface Engine<C extends Contract = Contract> {
 /** One kind of engine. It opens one Engine per mount. */
 export interface EngineKind {
   readonly type: string;
+  /** Which of the two mount tables it belongs to. */
+  readonly table: 'secret' | 'auth';
   readonly description: string;
   readonly open: (host: Host) => OpenEngine | Promise<OpenEngine>;
 }
