@@ -1,8 +1,10 @@
 // Optimistic transactions, the same for every backend: reads are recorded, writes are kept back, the commit checks and applies all or nothing.
 
 import { Fault } from '../base/fault.ts';
-import { childName, compareKeys, keyBytes } from './keys.ts';
+import { checkKey, checkPrefix } from './keys.ts';
+import { listOver, type Written } from './overlay.ts';
 import type { ListOptions, Transaction } from './storage.ts';
+import type { Turns } from './turns.ts';
 
 /** Number of the commit that wrote an entry last; 0 where there is none. */
 export type Version = number;
@@ -12,127 +14,122 @@ export interface Versioned {
   readonly value: Uint8Array | undefined;
 }
 
+export interface Listed {
+  readonly names: string[];
+  /** Number of the newest commit that the list was drawn from. */
+  readonly head: number;
+}
+
+export interface ListRead extends Listed {
+  readonly prefix: string;
+  readonly options: ListOptions;
+}
+
 /** What a transaction saw and wants. */
 export interface Proposal {
   readonly reads: ReadonlyMap<string, Version>;
   readonly lists: readonly ListRead[];
-  /** undefined deletes. */
-  readonly writes: ReadonlyMap<string, Uint8Array | undefined>;
+  readonly writes: Written;
+  /** Goes in front of the others: it has lost before. */
+  readonly urgent: boolean;
 }
 
-export interface ListRead {
-  readonly prefix: string;
-  readonly options: ListOptions;
-  readonly seen: readonly string[];
-}
-
+/** What a backend gives so that transactions can run on it. */
 export interface Committer {
-  read(key: string): Promise<Versioned>;
-  list(prefix: string, options: ListOptions): Promise<string[]>;
-  /** Resolves to false, with nothing written, when something that was read has changed. */
-  commit(proposal: Proposal): Promise<boolean>;
+  read(key: string): Versioned | Promise<Versioned>;
+  list(prefix: string, options: ListOptions): Listed | Promise<Listed>;
+  /** The key or prefix that has changed since it was read, or undefined when all reads still hold together. */
+  check(proposal: Proposal): string | undefined | Promise<string | undefined>;
+  /** As `check`, and writes when all reads hold. Resolves when the writes are durable and visible. */
+  commit(proposal: Proposal): Promise<string | undefined>;
 }
 
-const attempts = 64;
+const rounds = 64;
+/** Losses after which a transaction waits for its turn at the key that it lost. */
+const patience = 2;
 
-/** Losers of several rounds go one at a time (`inTurn`), so that none starves. */
-export async function runTransaction<T>(
-  committer: Committer,
-  inTurn: <R>(work: () => Promise<R>) => Promise<R>,
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  for (let round = 0; round < 3; round++) {
-    const done = await attempt(committer, work);
-    if (done !== undefined) return done.result;
-  }
-  return inTurn(async () => {
-    for (let round = 0; round < attempts; round++) {
-      const done = await attempt(committer, work);
-      if (done !== undefined) return done.result;
+/** Runs `work` until its reads and writes stand in one commit. Throws Fault `conflict` after 64 losses. */
+export async function runTransaction<T>(committer: Committer, turns: Turns, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  let endTurn: (() => void) | undefined;
+  try {
+    for (let round = 1; round <= rounds; round++) {
+      const outcome = await attempt(committer, work, endTurn !== undefined);
+      if (outcome.lost === undefined) return outcome.result;
+      if (round > patience) endTurn ??= await turns.take(outcome.lost);
     }
-    throw new Fault('conflict', 'the entry kept changing while it was being written; try again');
-  });
+  } finally {
+    endTurn?.();
+  }
+  throw new Fault('conflict', 'the entry kept changing while it was being written; try again');
 }
 
-async function attempt<T>(committer: Committer, work: (transaction: Transaction) => Promise<T>): Promise<{ readonly result: T } | undefined> {
+type Outcome<T> = { readonly lost: undefined; readonly result: T } | { readonly lost: string };
+
+async function attempt<T>(committer: Committer, work: (transaction: Transaction) => Promise<T>, urgent: boolean): Promise<Outcome<T>> {
+  const record = createRecord(committer, urgent);
+  let result: T;
+  try {
+    result = await work(record.transaction);
+  } catch (thrown) {
+    // What looks wrong may only have been read half before and half after somebody's commit.
+    const lost = record.torn() ?? (await committer.check(record.proposal));
+    if (lost !== undefined) return { lost };
+    throw thrown;
+  } finally {
+    record.end();
+  }
+  const lost = record.torn() ?? (await (record.proposal.writes.size === 0 ? committer.check(record.proposal) : committer.commit(record.proposal)));
+  return lost === undefined ? { lost, result } : { lost };
+}
+
+interface Record {
+  readonly transaction: Transaction;
+  readonly proposal: Proposal;
+  /** The key that gave two different versions within this attempt. */
+  torn(): string | undefined;
+  end(): void;
+}
+
+function createRecord(committer: Committer, urgent: boolean): Record {
   const reads = new Map<string, Version>();
   const lists: ListRead[] = [];
   const writes = new Map<string, Uint8Array | undefined>();
-  const result = await work({
-    async get(key) {
-      if (writes.has(key)) return copyOf(writes.get(key));
-      const { version, value } = await committer.read(key);
-      // A second read that differs from the first can only lead to a commit that fails.
-      if (!reads.has(key)) reads.set(key, version);
-      return value;
-    },
-    async list(prefix, options = {}) {
-      const stored = await committer.list(prefix, {});
-      lists.push({ prefix, options: {}, seen: stored });
-      return window(await overlaid(prefix, stored, writes, committer, lists), options);
-    },
-    put(key, value) {
-      keyBytes(key);
-      writes.set(key, Uint8Array.from(value));
-    },
-    delete(key) {
-      keyBytes(key);
-      writes.set(key, undefined);
-    },
-  });
-  if (writes.size === 0 && reads.size < 2 && lists.length === 0) return { result };
-  return (await committer.commit({ reads, lists, writes })) ? { result } : undefined;
-}
-
-function copyOf(value: Uint8Array | undefined): Uint8Array | undefined {
-  return value === undefined ? undefined : Uint8Array.from(value);
-}
-
-/** The stored names with the transaction's own writes over them. */
-async function overlaid(
-  prefix: string,
-  stored: readonly string[],
-  writes: ReadonlyMap<string, Uint8Array | undefined>,
-  committer: Committer,
-  lists: ListRead[],
-): Promise<string[]> {
-  const names = new Set(stored);
-  const doubtful = new Set<string>();
-  for (const [key, value] of writes) {
-    if (!key.startsWith(prefix) || key.length === prefix.length) continue;
-    const name = childName(key, prefix);
-    if (value !== undefined) names.add(name);
-    else if (!name.endsWith('/')) names.delete(name);
-    else doubtful.add(name);
-  }
-  // A level stays in the list while anything below it is left.
-  for (const name of doubtful) {
-    const below = `${prefix}${name}`;
-    const inside = await committer.list(below, {});
-    lists.push({ prefix: below, options: {}, seen: inside });
-    const left = await overlaid(below, inside, writes, committer, lists);
-    if (left.length === 0) names.delete(name);
-    else names.add(name);
-  }
-  return [...names].sort(compareKeys);
-}
-
-/** Cuts a complete list down to what `after` and `limit` ask for. */
-export function window(names: readonly string[], { after, limit }: ListOptions): string[] {
-  const later = after === undefined ? names : names.filter((name) => compareKeys(name, after) > 0);
-  return later.slice(0, limit ?? later.length);
-}
-
-export function sameNames(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((name, index) => name === other[index]);
-}
-
-/** Runs works one after the other. */
-export function createTurns(): <R>(work: () => Promise<R>) => Promise<R> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = tail.then(work, work);
-    tail = mine.catch(() => {});
-    return mine;
+  let torn: string | undefined;
+  let ended = false;
+  const write = (key: string, value: Uint8Array | undefined): void => {
+    if (ended) throw new Fault('internal', 'a transaction was used after its end');
+    checkKey(key);
+    writes.set(key, value);
   };
+  const source = async (prefix: string, options: ListOptions): Promise<string[]> => {
+    const listed = await committer.list(prefix, options);
+    lists.push({ ...listed, prefix, options });
+    return [...listed.names];
+  };
+  return {
+    proposal: { reads, lists, writes, urgent },
+    torn: () => torn,
+    end: () => {
+      ended = true;
+    },
+    transaction: {
+      async get(key) {
+        if (writes.has(key)) return copied(writes.get(key));
+        const { version, value } = await committer.read(key);
+        if ((reads.get(key) ?? version) !== version) torn = key;
+        reads.set(key, version);
+        return value;
+      },
+      async list(prefix, options = {}) {
+        checkPrefix(prefix);
+        return listOver(source, writes, prefix, options);
+      },
+      put: (key, value) => write(key, copied(value)),
+      delete: (key) => write(key, undefined),
+    },
+  };
+}
+
+function copied(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value === undefined ? undefined : Buffer.from(value);
 }

@@ -69,6 +69,7 @@ async function travel(parts: PipelineParts, life: Life): Promise<Reply> {
   let requestLineWritten = false;
   try {
     if (parts.sealed()) throw new Fault('sealed', 'Vault is sealed');
+    if (life.wire.head) throw new Fault('unsupported-operation', '');
     const waiting = parts.refresh();
     if (waiting !== undefined) await waiting;
     const { mounted, match } = await findMount(parts, life);

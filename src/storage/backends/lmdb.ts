@@ -116,7 +116,7 @@ function createBackend(root: RootDatabase, entries: Bytes, ring: Bytes, capacity
       if (closed) throw new Fault('storage-failed', 'the store is closed');
       return children(entries, prefix, options);
     },
-    put: (key, value) => change(key, Uint8Array.from(value)),
+    put: (key, value) => change(key, new Uint8Array(value)),
     delete: (key) => change(key, undefined),
     transact: (work) => runTransaction(committer, inTurn, work),
     feed: { head, since: async (position) => changesSince(ring, position, head()) },

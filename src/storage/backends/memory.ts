@@ -18,7 +18,7 @@ export function openMemory(options: { readonly ringCapacity?: number } = {}): Ba
     if (closed) throw new Fault('storage-failed', 'the store is closed');
     keyBytes(key);
     const entry = entries.get(key);
-    return { version: entry?.version ?? 0, value: entry === undefined ? undefined : Uint8Array.from(entry.value) };
+    return { version: entry?.version ?? 0, value: entry === undefined ? undefined : new Uint8Array(entry.value) };
   };
   const list = (prefix: string, wanted: ListOptions): string[] => {
     sorted ??= [...entries.keys()].sort(compareKeys);
@@ -37,7 +37,7 @@ export function openMemory(options: { readonly ringCapacity?: number } = {}): Ba
     for (const [key, value] of writes) {
       if (entries.has(key) !== (value !== undefined)) sorted = undefined;
       if (value === undefined) entries.delete(key);
-      else entries.set(key, { version, value: Uint8Array.from(value) });
+      else entries.set(key, { version, value: new Uint8Array(value) });
     }
     ring.push([...writes.keys()]);
   };

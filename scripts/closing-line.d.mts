@@ -1,0 +1,11 @@
+// The types of closing-line.mjs, for the vitest configurations and the tests.
+import type { Reporter, TestModule } from 'vitest/node';
+
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: { name: string; reason: string }[];
+}
+export function countRun(modules: readonly TestModule[], unhandled?: readonly unknown[]): Counts;
+export function closingLine(counts: Counts): string;
+export function countingReporter(path: string): Reporter;

@@ -1,0 +1,51 @@
+// Runs the tests and closes with the plain line "N passed, N failed" (", N skipped" when any were).
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { closingLine } from './closing-line.mjs';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const NOTHING_COUNTED = { passed: 0, failed: 1, skipped: [] };
+
+function readCounts(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    console.log('The test runner ended before it could count.');
+    return NOTHING_COUNTED;
+  }
+}
+
+function runVitest(given, countsPath) {
+  const slow = given.includes('--slow');
+  const others = given.filter((word) => word !== '--slow');
+  const config = slow ? 'vitest.slow.config.ts' : 'vitest.config.ts';
+  const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+  const child = spawn(process.execPath, [vitest, 'run', '--root', ROOT, '--config', join(ROOT, config), ...others], {
+    stdio: 'inherit',
+    env: { ...process.env, CASEMATE_TEST_COUNTS: countsPath },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(1));
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+/** Tells why tests were skipped: one line per test, since a skip without a reason hides something. */
+function tellSkipped(skipped) {
+  for (const { name, reason } of skipped) console.log(`skipped: ${name}: ${reason}`);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'casemate-tests-'));
+const countsPath = join(folder, 'counts.json');
+const code = await runVitest(process.argv.slice(2), countsPath);
+const counts = readCounts(countsPath);
+rmSync(folder, { recursive: true, force: true });
+// A runner that fails though no test did (no test found, a crash at the end) has not passed.
+if (code !== 0 && counts.failed === 0) counts.failed = 1;
+tellSkipped(counts.skipped);
+console.log(closingLine(counts));
+process.exitCode = counts.failed === 0 && code === 0 ? 0 : 1;

@@ -1,0 +1,76 @@
+// A KeyBackend over a key that lies on this machine: in a file that only its owner reads, or in the environment.
+
+import { readFileSync, statSync } from 'node:fs';
+import { Fault } from '../../base/fault.ts';
+import type { RandomBytes } from '../../base/random.ts';
+import { nonceBytes, open, sealInto, tagBytes } from '../../crypto/aead.ts';
+import { hmacSha256Hex } from '../../crypto/hash.ts';
+import { type KeyObject, keyFromBytes } from '../../crypto/keys.ts';
+import { wipe } from '../../crypto/wipe.ts';
+import type { KeyBackend } from '../key-backend.ts';
+
+export interface LocalKeys {
+  readonly current: KeyObject;
+  /** The key before the last rotation: what it sealed still opens. */
+  readonly previous?: KeyObject;
+}
+
+/** A random nonce is safe here: a root key is sealed a handful of times in its life, far below 2^32. */
+export function localBackend(keys: LocalKeys, random: RandomBytes): KeyBackend {
+  const named = [keys.current, ...(keys.previous === undefined ? [] : [keys.previous])].map((key) => ({ key, id: keyId(key) }));
+  const [current] = named as [{ readonly key: KeyObject; readonly id: string }];
+  return {
+    type: 'static',
+    current: () => ({ keyId: current.id, healthy: true }),
+    async seal(plaintext) {
+      const ciphertext = new Uint8Array(nonceBytes + plaintext.length + tagBytes);
+      const nonce = random(nonceBytes);
+      ciphertext.set(nonce);
+      sealInto(current.key, nonce, plaintext, Buffer.from(current.id), ciphertext, nonceBytes);
+      return { keyId: current.id, ciphertext, annotations: {} };
+    },
+    async open(sealed) {
+      const holder = named.find(({ id }) => id === sealed.keyId);
+      if (holder === undefined)
+        throw new Fault('invalid-request', `the data was sealed with key ${sealed.keyId}, which is neither the current nor the previous key given here`);
+      const plaintext = open(
+        holder.key,
+        sealed.ciphertext.subarray(0, nonceBytes),
+        sealed.ciphertext.subarray(nonceBytes),
+        Buffer.from(holder.id),
+      );
+      if (plaintext === undefined) throw new Fault('corrupted', 'the sealed data is damaged');
+      return plaintext;
+    },
+  };
+}
+
+/** A keyed hash of a constant: names the key without telling anything of it. */
+function keyId(key: KeyObject): string {
+  return `local:${hmacSha256Hex(key, 'casemate key id').slice(0, 32)}`;
+}
+
+/** 32 bytes as hex or base64. Throws Fault `usage` without showing what was given. */
+export function keyFromText(text: string, source: string): KeyObject {
+  const trimmed = text.trim();
+  const bytes = /^[0-9a-fA-F]{64}$/.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
+  if (bytes.length !== 32) throw new Fault('usage', `${source} must hold a key of 32 bytes, as hex or base64`);
+  const key = keyFromBytes(bytes);
+  wipe(bytes);
+  return key;
+}
+
+/** Raw bytes, hex or base64. Throws Fault `usage` for a file that others may read. */
+export function keyFromFile(path: string): KeyObject {
+  let content: Buffer;
+  try {
+    if ((statSync(path).mode & 0o077) !== 0) throw new Fault('usage', `the key file ${path} may be read by others; chmod it to 0600`);
+    content = readFileSync(path);
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
+    throw new Fault('usage', `the key file ${path} cannot be read`, { cause: thrown });
+  }
+  const key = content.length === 32 ? keyFromBytes(content) : keyFromText(content.toString('latin1'), `the key file ${path}`);
+  wipe(content);
+  return key;
+}

@@ -1,0 +1,164 @@
+// What several policies add up to, compiled once and asked for every request.
+
+import type { Operation } from '../core/engine.ts';
+import { type MergedRule, mergeRules } from './merge.ts';
+import { parametersAllow } from './parameters.ts';
+import type { Capability, Policy } from './policy.ts';
+
+export interface AclRequest {
+  readonly operation: Operation;
+  /** Without a leading slash; a list path ends in `/`. */
+  readonly path: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Seconds. */
+  readonly wrapTtl: number | undefined;
+  /** The route is root-protected. */
+  readonly sudo: boolean;
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly granting: readonly { readonly name: string; readonly type: 'acl' }[];
+}
+
+export interface Acl {
+  readonly isRoot: boolean;
+  allows(request: AclRequest): Verdict;
+  /** Sorted; `deny` or `root` alone. */
+  capabilities(path: string): string[];
+  hasSudo(path: string): boolean;
+  /** Whether any rule grants something at or below this path: for listings of mounts. */
+  touches(path: string): boolean;
+  readonly rules: { readonly exact: ReadonlyMap<string, MergedRule>; readonly prefix: ReadonlyMap<string, MergedRule>; readonly segments: readonly SegmentRule[] };
+}
+
+/** A rule with `+`. */
+export interface SegmentRule {
+  readonly pattern: string;
+  readonly segments: readonly string[];
+  readonly isPrefix: boolean;
+  readonly rule: MergedRule;
+}
+
+const denied: Verdict = { allowed: false, granting: [] };
+const rootVerdict: Verdict = { allowed: true, granting: [{ name: 'root', type: 'acl' }] };
+const noRules = { exact: new Map<string, MergedRule>(), prefix: new Map<string, MergedRule>(), segments: [] };
+
+/** Grants everything. */
+export const rootAcl: Acl = {
+  isRoot: true,
+  allows: () => rootVerdict,
+  capabilities: () => ['root'],
+  hasSudo: () => true,
+  touches: () => true,
+  rules: noRules,
+};
+
+export function compileAcl(policies: readonly Policy[]): Acl {
+  if (policies.some(({ name }) => name === 'root')) return rootAcl;
+  const { exact, prefix, segments } = index(policies);
+  const prefixes = [...prefix.keys()].sort((a, b) => b.length - a.length);
+
+  const longestPrefix = (path: string): Candidate | undefined => {
+    const found = prefixes.find((start) => path.startsWith(start));
+    return found === undefined ? undefined : { pattern: `${found}*`, wildcardAt: found.length, isPrefix: true, pluses: 0, rule: prefix.get(found) as MergedRule };
+  };
+  const bestGlob = (path: string): MergedRule | undefined => {
+    let best = longestPrefix(path);
+    if (segments.length === 0) return best?.rule;
+    const parts = path.split('/');
+    for (const rule of segments) {
+      if (!segmentsMatch(rule, parts)) continue;
+      const candidate = candidateOf(rule);
+      if (best === undefined || outranks(candidate, best)) best = candidate;
+    }
+    return best?.rule;
+  };
+  const ruleFor = (path: string, lists: boolean): MergedRule | undefined => {
+    const bare = lists && path.endsWith('/') ? path.slice(0, -1) : undefined;
+    const found = exact.get(path) ?? (bare === undefined ? undefined : exact.get(bare));
+    if (found !== undefined) return found;
+    const glob = bestGlob(path);
+    return glob === undefined && bare !== undefined ? bestGlob(bare) : glob;
+  };
+
+  return {
+    isRoot: false,
+    allows(request) {
+      if (request.operation === 'help') return { allowed: true, granting: [] };
+      const rule = ruleFor(request.path, request.operation === 'list');
+      if (rule === undefined || !rule.capabilities.has(request.operation)) return denied;
+      if (request.sudo && !rule.capabilities.has('sudo')) return denied;
+      if (!wrappingAllows(rule, request.wrapTtl)) return denied;
+      if (request.operation !== 'list' && request.operation !== 'delete' && !parametersAllow(rule, request.data)) return denied;
+      return { allowed: true, granting: rule.granting.get(request.operation) ?? [] };
+    },
+    capabilities(path) {
+      const rule = ruleFor(path, false) ?? ruleFor(path, true);
+      const granted: Capability[] = rule === undefined ? [] : [...rule.capabilities];
+      return granted.length === 0 || granted.includes('deny') ? ['deny'] : granted.sort();
+    },
+    hasSudo: (path) => ruleFor(path, false)?.capabilities.has('sudo') === true,
+    touches(path) {
+      const grants = (rule: MergedRule | undefined) => rule !== undefined && rule.capabilities.size > 0 && !rule.capabilities.has('deny');
+      if (grants(ruleFor(path, true))) return true;
+      const below = (pattern: string) => pattern.startsWith(path);
+      if ([...exact, ...prefix].some(([pattern, rule]) => below(pattern) && grants(rule))) return true;
+      const parts = path.split('/').slice(0, -1);
+      return segments.some(({ segments: wanted, rule }) => grants(rule) && parts.every((part, at) => wanted[at] === '+' || wanted[at] === part));
+    },
+    rules: { exact, prefix, segments },
+  };
+}
+
+interface Candidate {
+  readonly pattern: string;
+  /** Where the first `+` or the final `*` stands. */
+  readonly wildcardAt: number;
+  readonly isPrefix: boolean;
+  readonly pluses: number;
+  readonly rule: MergedRule;
+}
+
+function candidateOf({ pattern, isPrefix, segments, rule }: SegmentRule): Candidate {
+  return { pattern, wildcardAt: pattern.indexOf('+'), isPrefix, pluses: segments.filter((segment) => segment === '+').length, rule };
+}
+
+/** Vault's order of precedence: later wildcard, no prefix, fewer `+`, longer, lexicographically larger. */
+function outranks(one: Candidate, other: Candidate): boolean {
+  if (one.wildcardAt !== other.wildcardAt) return one.wildcardAt > other.wildcardAt;
+  if (one.isPrefix !== other.isPrefix) return other.isPrefix;
+  if (one.pluses !== other.pluses) return one.pluses < other.pluses;
+  if (one.pattern.length !== other.pattern.length) return one.pattern.length > other.pattern.length;
+  return one.pattern > other.pattern;
+}
+
+function segmentsMatch({ segments, isPrefix }: SegmentRule, parts: readonly string[]): boolean {
+  if (isPrefix ? parts.length < segments.length : parts.length !== segments.length) return false;
+  return segments.every((segment, at) => {
+    const part = parts[at] as string;
+    if (segment === '+') return true;
+    return isPrefix && at === segments.length - 1 ? part.startsWith(segment) : part === segment;
+  });
+}
+
+function wrappingAllows({ minWrappingTtl, maxWrappingTtl }: MergedRule, wrapTtl: number | undefined): boolean {
+  const bounded = (maxWrappingTtl ?? 0) > 0 || (minWrappingTtl ?? 0) > 0;
+  if (!bounded) return true;
+  if (wrapTtl === undefined) return false;
+  if ((maxWrappingTtl ?? 0) > 0 && wrapTtl > (maxWrappingTtl as number)) return false;
+  return wrapTtl >= (minWrappingTtl ?? 0);
+}
+
+function index(policies: readonly Policy[]): { exact: Map<string, MergedRule>; prefix: Map<string, MergedRule>; segments: SegmentRule[] } {
+  const exact = new Map<string, MergedRule>();
+  const prefix = new Map<string, MergedRule>();
+  const segments: SegmentRule[] = [];
+  for (const [path, rule] of mergeRules(policies)) {
+    const isPrefix = path.endsWith('*');
+    const stem = isPrefix ? path.slice(0, -1) : path;
+    if (stem.split('/').includes('+')) segments.push({ pattern: path, segments: stem.split('/'), isPrefix, rule });
+    else (isPrefix ? prefix : exact).set(stem, rule);
+  }
+  return { exact, prefix, segments };
+}

@@ -1,0 +1,73 @@
+// Several rules for the same path become one: deny wins, capabilities add up, parameter rules are joined.
+
+import type { Capability, ParameterRules, PathRule, Policy } from './policy.ts';
+
+export interface MergedRule {
+  readonly capabilities: ReadonlySet<Capability>;
+  readonly allowedParameters: ParameterRules | undefined;
+  readonly deniedParameters: ParameterRules | undefined;
+  readonly requiredParameters: readonly string[];
+  /** Seconds. */
+  readonly minWrappingTtl: number | undefined;
+  readonly maxWrappingTtl: number | undefined;
+  /** Which policies grant each capability. */
+  readonly granting: ReadonlyMap<Capability, readonly { readonly name: string; readonly type: 'acl' }[]>;
+}
+
+export function mergeRules(policies: readonly Policy[]): Map<string, MergedRule> {
+  const merged = new Map<string, MergedRule>();
+  for (const { name, rules } of policies)
+    for (const rule of rules) {
+      const before = merged.get(rule.path);
+      const single = ruleAlone(rule, name);
+      merged.set(rule.path, before === undefined ? single : join(before, single));
+    }
+  return merged;
+}
+
+function ruleAlone(rule: PathRule, policy: string): MergedRule {
+  return {
+    capabilities: rule.capabilities,
+    allowedParameters: rule.allowedParameters,
+    deniedParameters: rule.deniedParameters,
+    requiredParameters: rule.requiredParameters ?? [],
+    minWrappingTtl: rule.minWrappingTtl,
+    maxWrappingTtl: rule.maxWrappingTtl,
+    granting: new Map([...rule.capabilities].map((capability) => [capability, [{ name: policy, type: 'acl' }]])),
+  };
+}
+
+const denyAlone: ReadonlySet<Capability> = new Set(['deny']);
+
+function join(one: MergedRule, other: MergedRule): MergedRule {
+  const denies = one.capabilities.has('deny') || other.capabilities.has('deny');
+  const granting = new Map(one.granting);
+  for (const [capability, by] of other.granting) granting.set(capability, [...(granting.get(capability) ?? []), ...by]);
+  return {
+    capabilities: denies ? denyAlone : new Set([...one.capabilities, ...other.capabilities]),
+    allowedParameters: joinParameters(one.allowedParameters, other.allowedParameters),
+    deniedParameters: joinParameters(one.deniedParameters, other.deniedParameters),
+    requiredParameters: [...new Set([...one.requiredParameters, ...other.requiredParameters])],
+    minWrappingTtl: smaller(one.minWrappingTtl, other.minWrappingTtl),
+    maxWrappingTtl: smaller(one.maxWrappingTtl, other.maxWrappingTtl),
+    granting,
+  };
+}
+
+/** By key; an empty list, which means any value, swallows the other. */
+function joinParameters(one: ParameterRules | undefined, other: ParameterRules | undefined): ParameterRules | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const joined = new Map(one);
+  for (const [name, values] of other) {
+    const before = joined.get(name);
+    if (before === undefined) joined.set(name, values);
+    else joined.set(name, before.length === 0 || values.length === 0 ? [] : [...before, ...values]);
+  }
+  return joined;
+}
+
+/** The smaller one that is set: also for the minimum, as Vault does it. */
+function smaller(one: number | undefined, other: number | undefined): number | undefined {
+  const set = [one, other].filter((value) => value !== undefined && value > 0) as number[];
+  return set.length === 0 ? undefined : Math.min(...set);
+}

@@ -1,0 +1,162 @@
+// Reads an ACL policy, HCL or JSON: paths, and what may be done there.
+
+import { parseDurationSeconds } from '../../base/durations.ts';
+import { asFault, Fault } from '../../base/fault.ts';
+import { blocksOf, type HclItem, type HclValue, parseHcl } from '../../base/hcl/parser.ts';
+
+export const capabilities = ['create', 'read', 'update', 'delete', 'list', 'sudo', 'patch', 'scan', 'deny'] as const;
+export type Capability = (typeof capabilities)[number];
+
+/** Allowed values per parameter, as their JSON; an empty list allows any. */
+export type ParameterRules = ReadonlyMap<string, readonly unknown[]>;
+
+export interface PathRule {
+  /** As it was written; `*` at the end is a prefix, `+` stands for one segment. */
+  readonly path: string;
+  readonly capabilities: ReadonlySet<Capability>;
+  readonly allowedParameters?: ParameterRules;
+  readonly deniedParameters?: ParameterRules;
+  readonly requiredParameters?: readonly string[];
+  /** Seconds. */
+  readonly minWrappingTtl?: number;
+  readonly maxWrappingTtl?: number;
+}
+
+export interface Policy {
+  readonly name: string;
+  readonly rules: readonly PathRule[];
+}
+
+const oldForms: ReadonlyMap<string, readonly Capability[]> = new Map([
+  ['deny', ['deny']],
+  ['read', ['read', 'list']],
+  ['write', ['create', 'read', 'update', 'delete', 'list']],
+  ['sudo', ['create', 'read', 'update', 'delete', 'list', 'sudo']],
+]);
+
+const pathKeys = new Set([
+  'comment',
+  'policy',
+  'capabilities',
+  'allowed_parameters',
+  'denied_parameters',
+  'required_parameters',
+  'min_wrapping_ttl',
+  'max_wrapping_ttl',
+  'mfa_methods',
+  'pagination_limit',
+  'expiration',
+  'list_scan_response_keys_filter_path',
+  'control_group',
+]);
+
+/** Throws Fault `invalid-request`: `failed to parse policy: …`. */
+export function parsePolicy(name: string, text: string): Policy {
+  try {
+    return { name, rules: rulesOf(parseHcl(text)) };
+  } catch (thrown) {
+    throw new Fault('invalid-request', `failed to parse policy: ${asFault(thrown).message}`);
+  }
+}
+
+function rulesOf(items: readonly HclItem[]): PathRule[] {
+  const rules: PathRule[] = [];
+  const unknown: string[] = [];
+  for (const item of items) {
+    const key = item.keys[0] as string;
+    if (key === 'path') for (const block of blocksOf(item, 1)) rules.push(ruleOf(block.labels[0] ?? '', block.body));
+    // The line of a top-level key is not known to Go's parser, and clients have seen this text for years.
+    else if (key !== 'name') unknown.push(`invalid key ${JSON.stringify(key)} on line 0`);
+  }
+  if (unknown.length > 0) throw new Fault('invalid-request', framed(unknown));
+  return rules;
+}
+
+function ruleOf(path: string, body: readonly HclItem[]): PathRule {
+  const unknown = body.filter((item) => !pathKeys.has(item.keys[0] as string));
+  if (unknown.length > 0)
+    throw new Fault(
+      'invalid-request',
+      framed(unknown.map((item) => `path ${JSON.stringify(path)}: invalid key ${JSON.stringify(item.keys[0])} on line ${item.position.line}`)),
+    );
+  const values = new Map(body.map((item) => [item.keys[0] as string, item.value]));
+  const cleanPath = path.startsWith('/') ? path.slice(1) : path;
+  if (cleanPath.includes('+*')) throw new Fault('invalid-request', `path ${JSON.stringify(cleanPath)}: invalid use of wildcards ('+*' is forbidden)`);
+  const wrapping = wrappingBounds(path, values);
+  const allowed = parametersOf(path, 'allowed_parameters', values);
+  const denied = parametersOf(path, 'denied_parameters', values);
+  const required = values.get('required_parameters');
+  return {
+    path: cleanPath,
+    capabilities: capabilitiesOf(path, values),
+    ...(allowed === undefined ? {} : { allowedParameters: allowed }),
+    ...(denied === undefined ? {} : { deniedParameters: denied }),
+    ...(required === undefined ? {} : { requiredParameters: strings(path, 'required_parameters', required).map((name) => name.toLowerCase()) }),
+    ...wrapping,
+  };
+}
+
+function capabilitiesOf(path: string, values: ReadonlyMap<string, HclValue>): ReadonlySet<Capability> {
+  const granted = new Set<Capability>();
+  const oldForm = values.get('policy');
+  if (oldForm !== undefined) {
+    const form = oldForm.kind === 'string' ? oldForms.get(oldForm.text) : undefined;
+    if (form === undefined) throw new Fault('invalid-request', `path ${JSON.stringify(path)}: invalid policy ${shown(oldForm)}`);
+    for (const capability of form) granted.add(capability);
+  }
+  const listed = values.get('capabilities');
+  for (const word of listed === undefined ? [] : strings(path, 'capabilities', listed)) {
+    if (!capabilities.includes(word as Capability)) throw new Fault('invalid-request', `path ${JSON.stringify(path)}: invalid capability ${JSON.stringify(word)}`);
+    granted.add(word as Capability);
+  }
+  return granted.has('deny') ? new Set(['deny']) : granted;
+}
+
+function wrappingBounds(path: string, values: ReadonlyMap<string, HclValue>): Pick<PathRule, 'minWrappingTtl' | 'maxWrappingTtl'> {
+  const seconds = (key: string): number | undefined => {
+    const value = values.get(key);
+    if (value === undefined) return undefined;
+    if (value.kind !== 'string' && value.kind !== 'number') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be a duration`);
+    return parseDurationSeconds(value.text);
+  };
+  const minWrappingTtl = seconds('min_wrapping_ttl');
+  const maxWrappingTtl = seconds('max_wrapping_ttl');
+  if (minWrappingTtl !== undefined && maxWrappingTtl !== undefined && maxWrappingTtl !== 0 && maxWrappingTtl < minWrappingTtl)
+    throw new Fault('invalid-request', `path ${JSON.stringify(path)}: max_wrapping_ttl cannot be less than min_wrapping_ttl`);
+  return { ...(minWrappingTtl === undefined ? {} : { minWrappingTtl }), ...(maxWrappingTtl === undefined ? {} : { maxWrappingTtl }) };
+}
+
+function parametersOf(path: string, key: string, values: ReadonlyMap<string, HclValue>): ParameterRules | undefined {
+  const value = values.get(key);
+  if (value === undefined) return undefined;
+  if (value.kind !== 'object') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be an object of lists`);
+  return new Map(
+    value.items.map((item) => {
+      if (item.value.kind !== 'list') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key}: ${item.keys[0]} must be a list`);
+      return [(item.keys[0] as string).toLowerCase(), item.value.items.map(plain)];
+    }),
+  );
+}
+
+function strings(path: string, key: string, value: HclValue): string[] {
+  const items = value.kind === 'list' ? value.items : [value];
+  return items.map((item) => {
+    if (item.kind !== 'string') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be a list of strings`);
+    return item.text;
+  });
+}
+
+function plain(value: HclValue): unknown {
+  if (value.kind === 'list') return value.items.map(plain);
+  if (value.kind === 'object') return Object.fromEntries(value.items.map((item) => [item.keys[0], plain(item.value)]));
+  if (value.kind === 'number') return Number(value.text);
+  return value.kind === 'bool' ? value.text === 'true' : value.text;
+}
+
+function shown(value: HclValue): string {
+  return 'text' in value ? JSON.stringify(value.text) : value.kind;
+}
+
+function framed(lines: readonly string[]): string {
+  return `${lines.length} error${lines.length === 1 ? '' : 's'} occurred:\n${lines.map((line) => `\t* ${line}\n`).join('')}\n`;
+}

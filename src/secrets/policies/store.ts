@@ -1,0 +1,122 @@
+// Policies as they are stored, and the ACLs that sets of them compile to.
+
+import type { Clock } from '../../base/clock.ts';
+import { Fault } from '../../base/fault.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { type Acl, compileAcl, rootAcl } from './acl.ts';
+import { defaultPolicyText, responseWrappingPolicyText } from './built-in.ts';
+import { type Policy, parsePolicy } from './policy.ts';
+import { resolveTemplates, type Templating } from './templates.ts';
+
+export interface StoredPolicy {
+  readonly format: 1;
+  readonly name: string;
+  readonly text: string;
+  readonly version: number;
+  readonly casRequired: boolean;
+  /** Milliseconds since the epoch. */
+  readonly modified: number;
+}
+
+export interface PolicyStore {
+  get(name: string): Promise<StoredPolicy | undefined>;
+  /** Throws Fault `invalid-request` for what does not parse, and for `root`. */
+  put(name: string, text: string, options?: { readonly cas?: number | undefined; readonly casRequired?: boolean | undefined }): Promise<void>;
+  delete(name: string): Promise<void>;
+  /** Sorted, with `root`. */
+  list(): Promise<string[]>;
+  /** What these policies add up to; those that do not exist add nothing. */
+  aclFor(names: readonly string[]): Promise<Acl>;
+  /** Writes the policies of a new store. */
+  initialize(): Promise<void>;
+}
+
+export interface PolicyStoreParts {
+  readonly storage: Storage;
+  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  readonly clock: Clock;
+}
+
+interface Known extends StoredPolicy {
+  readonly parsed: Policy;
+}
+
+const prefix = 'sys/policy/';
+const keptAcls = 1_000;
+/** Tokens without an entity: nothing of identity resolves. */
+const nobody: Templating = { lookup: () => undefined };
+
+export function createPolicies({ storage, cached, clock }: PolicyStoreParts): PolicyStore {
+  const compiled = new Map<string, { readonly of: readonly (Known | undefined)[]; readonly acl: Acl }>();
+
+  const known = (name: string) => cached(`${prefix}${name}`, decode);
+  const write = (name: string, text: string, edit: { cas?: number | undefined; casRequired?: boolean | undefined } = {}) => {
+    parsePolicy(name, text);
+    return storage.transact(async (transaction) => {
+      const stored = await transaction.get(`${prefix}${name}`);
+      const before = stored === undefined ? undefined : decode(stored);
+      checkCas(before, edit.cas);
+      const policy: StoredPolicy = {
+        format: 1,
+        name,
+        text,
+        version: (before?.version ?? 0) + 1,
+        casRequired: edit.casRequired ?? before?.casRequired ?? false,
+        modified: clock.now(),
+      };
+      transaction.put(`${prefix}${name}`, Buffer.from(JSON.stringify(policy)));
+    });
+  };
+
+  return {
+    async get(name) {
+      if (name === 'root') return { format: 1, name, text: '', version: 0, casRequired: false, modified: 0 };
+      return known(name);
+    },
+    async put(name, text, options) {
+      if (name === 'root') throw new Fault('invalid-request', 'cannot update "root" policy');
+      if (name === 'response-wrapping') throw new Fault('invalid-request', 'cannot update "response-wrapping" policy');
+      await write(name, text, options);
+    },
+    async delete(name) {
+      if (name === 'root' || name === 'response-wrapping') throw new Fault('invalid-request', `cannot delete ${JSON.stringify(name)} policy`);
+      if (name === 'default') throw new Fault('invalid-request', 'cannot delete default policy');
+      await storage.delete(`${prefix}${name}`);
+    },
+    async list() {
+      const names = (await storage.list(prefix)).filter((name) => name !== 'response-wrapping');
+      return [...names, 'root'].sort();
+    },
+    async aclFor(names) {
+      if (names.includes('root')) return rootAcl;
+      const of: (Known | undefined)[] = [];
+      for (const name of names) of.push(await known(name));
+      const key = names.join('\0');
+      const before = compiled.get(key);
+      if (before !== undefined && before.of.length === of.length && before.of.every((policy, at) => policy === of[at])) return before.acl;
+      const acl = compileAcl(of.flatMap((policy) => (policy === undefined ? [] : [resolveTemplates(policy.parsed, nobody)])));
+      if (compiled.size >= keptAcls) compiled.delete(compiled.keys().next().value as string);
+      compiled.set(key, { of, acl });
+      return acl;
+    },
+    async initialize() {
+      await write('default', defaultPolicyText);
+      await write('response-wrapping', responseWrappingPolicyText);
+    },
+  };
+}
+
+function decode(bytes: Uint8Array): Known {
+  const stored = JSON.parse(Buffer.from(bytes).toString()) as StoredPolicy;
+  if (stored.format !== 1) throw new Fault('corrupted', 'a policy was written by a newer version; start that version again');
+  return { ...stored, parsed: parsePolicy(stored.name, stored.text) };
+}
+
+function checkCas(before: StoredPolicy | undefined, cas: number | undefined): void {
+  if (cas === undefined) {
+    if (before?.casRequired === true) throw new Fault('invalid-request', 'check-and-set parameter required for this call');
+    return;
+  }
+  const expected = before === undefined ? -1 : before.version;
+  if (cas !== expected && !(before === undefined && cas === 0)) throw new Fault('invalid-request', 'check-and-set parameter did not match the current version');
+}

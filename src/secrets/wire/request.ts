@@ -1,0 +1,134 @@
+// Turns an HTTP request into what the pipeline takes: operation, path, data, token and the headers that matter.
+
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { parseDurationSeconds } from '../../base/durations.ts';
+import { asFault, Fault } from '../../base/fault.ts';
+import type { JsonLimits } from '../../base/json.ts';
+import { spareVerb } from '../../http/list-verb.ts';
+import type { WireOperation, WireRequest } from '../core/exchange.ts';
+import { parseBody, readBody } from './body.ts';
+import { type FormData, parseForm, parseGoBool } from './query.ts';
+
+export interface RequestOptions {
+  readonly uuid: () => string;
+  readonly maxBodyBytes: number;
+  readonly jsonLimits: JsonLimits;
+}
+
+const empty: Readonly<Record<string, unknown>> = Object.freeze({});
+
+/** `path` is decoded and without `/v1/`. Throws Faults; a Fault without text is answered with an empty list of errors. */
+export async function parseRequest(request: IncomingMessage, path: string, query: string, options: RequestOptions): Promise<WireRequest> {
+  const { headers } = request;
+  const parameters = query === '' ? undefined : parseForm(query);
+  const operation = operationOf(request.method ?? 'GET', parameters);
+  if (operation === 'patch') checkPatchType(headers['content-type']);
+  if ((operation === 'write' || operation === 'patch') && path.endsWith('/')) throw new Fault('invalid-request', "cannot write to a path ending in '/'");
+  checkNamespace(headers['x-vault-namespace']);
+  const wrapTtl = wrapSeconds(headers);
+  const data = operation === 'write' || operation === 'patch' ? await bodyOf(request, options) : parametersAsData(parameters);
+  const token = tokenOf(headers);
+  let aborted: AbortController | undefined;
+  return {
+    id: options.uuid(),
+    operation,
+    path: operation === 'list' && path !== '' && !path.endsWith('/') ? `${path}/` : path,
+    data,
+    token,
+    wrapTtl,
+    namespace: undefined,
+    headers,
+    remoteAddress: request.socket.remoteAddress ?? '',
+    remotePort: request.socket.remotePort ?? 0,
+    head: request.method === 'HEAD',
+    get signal() {
+      aborted ??= abortOnClose(request);
+      return aborted.signal;
+    },
+  };
+}
+
+function operationOf(method: string, parameters: FormData | undefined): WireOperation {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return parameters === undefined ? 'read' : readOrList(parameters);
+    case spareVerb:
+      return 'list';
+    case 'POST':
+    case 'PUT':
+      return 'write';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return 'delete';
+    case 'OPTIONS':
+      throw new Fault('invalid-request', 'cannot handle internal-only request operation');
+    default:
+      throw new Fault('unsupported-operation', '');
+  }
+}
+
+function readOrList(parameters: FormData): WireOperation {
+  if (parameters['help'] !== undefined && parseGoBool(single(parameters['help']))) return 'help';
+  if (parameters['scan'] !== undefined && parameters['list'] !== undefined) throw new Fault('invalid-request', '');
+  return parameters['list'] !== undefined && parseGoBool(single(parameters['list'])) ? 'list' : 'read';
+}
+
+const controls = new Set(['help', 'list', 'scan']);
+
+function parametersAsData(parameters: FormData | undefined): Readonly<Record<string, unknown>> {
+  if (parameters === undefined) return empty;
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !controls.has(name)));
+}
+
+async function bodyOf(request: IncomingMessage, { maxBodyBytes, jsonLimits }: RequestOptions): Promise<Readonly<Record<string, unknown>>> {
+  const { headers } = request;
+  if (headers['content-length'] === '0' || (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)) return empty;
+  return parseBody(await readBody(request, maxBodyBytes), headers['content-type'], jsonLimits);
+}
+
+const mergePatch = 'application/merge-patch+json';
+
+function checkPatchType(contentType: string | undefined): void {
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (type === '') throw new Fault('invalid-request', 'mime: no media type');
+  if (type !== mergePatch) throw new Fault('unsupported-media-type', `PATCH requires Content-Type of ${mergePatch}, provided ${type}`);
+}
+
+/** There is the root namespace and no other: naming one must never reach the root's secrets. */
+function checkNamespace(header: string | string[] | undefined): void {
+  const wanted = single(header ?? '').replace(/^\/+|\/+$/g, '');
+  if (wanted !== '' && wanted !== 'root') throw new Fault('unsupported-path', 'namespace not found', { framed: false });
+}
+
+function wrapSeconds(headers: IncomingHttpHeaders): number | undefined {
+  const header = headers['x-vault-wrap-ttl'];
+  if (header === undefined || header === '') return undefined;
+  if (single(headers['x-vault-wrap-format'] ?? '') === 'jwt')
+    throw new Fault('invalid-request', 'the wrap format jwt is not supported; leave X-Vault-Wrap-Format out');
+  try {
+    const seconds = parseDurationSeconds(single(header));
+    if (seconds < 0) throw new Fault('invalid-request', 'requested wrap ttl cannot be negative');
+    return seconds;
+  } catch (thrown) {
+    throw new Fault('invalid-request', `error parsing X-Vault-Wrap-TTL header: ${asFault(thrown).message}`);
+  }
+}
+
+function tokenOf(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers['x-vault-token'];
+  if (header !== undefined && header !== '') return single(header);
+  const { authorization } = headers;
+  return authorization?.startsWith('Bearer ') === true ? authorization.slice('Bearer '.length).trim() : undefined;
+}
+
+function single(value: string | string[]): string {
+  return typeof value === 'string' ? value : (value[0] ?? '');
+}
+
+function abortOnClose(request: IncomingMessage): AbortController {
+  const controller = new AbortController();
+  request.socket.once('close', () => controller.abort());
+  return controller;
+}
