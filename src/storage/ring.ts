@@ -9,21 +9,29 @@ export interface Ring {
 }
 
 export function createRing(capacity: number): Ring {
-  let commits: (readonly string[])[] = [];
+  const commits = new Map<number, readonly string[]>();
   let head = 0;
   return {
     get head() {
       return head;
     },
     push(keys) {
-      commits.push(keys);
       head += 1;
-      if (commits.length > 2 * capacity) commits = commits.slice(-capacity);
+      commits.set(head, keys);
+      commits.delete(head - capacity);
     },
-    since(position) {
-      const missed = head - position;
-      if (missed > Math.min(capacity, commits.length)) return 'overrun';
-      return { head, keys: missed <= 0 ? [] : [...new Set(commits.slice(commits.length - missed).flat())] };
-    },
+    since: (position) => changesSince(position, head, (number) => commits.get(number)),
   };
+}
+
+/** `keysOf` gives the keys of a commit while the ring holds it. A position that the store never reached counts as overrun. */
+export function changesSince(position: number, head: number, keysOf: (number: number) => readonly string[] | undefined): Changes | 'overrun' {
+  if (position > head) return 'overrun';
+  const keys = new Set<string>();
+  for (let number = head; number > position; number--) {
+    const changed = keysOf(number);
+    if (changed === undefined) return 'overrun';
+    for (const key of changed) keys.add(key);
+  }
+  return { head, keys: [...keys] };
 }

@@ -1,69 +1,84 @@
 // Storage in memory: for tests, and for development servers that need not survive.
 
 import { Fault } from '../../base/fault.ts';
-import { childName, compareKeys, keyBytes } from '../keys.ts';
+import { childrenOf } from '../children.ts';
+import { checkKey, checkPrefix, compareKeys } from '../keys.ts';
 import { createRing } from '../ring.ts';
 import type { Backend, ListOptions } from '../storage.ts';
-import { createTurns, type Proposal, runTransaction, sameNames, type Versioned, window } from '../transaction.ts';
+import { type Committer, type Proposal, runTransaction } from '../transaction.ts';
+import { createTurns } from '../turns.ts';
 
-export function openMemory(options: { readonly ringCapacity?: number } = {}): Backend {
+export interface MemoryOptions {
+  /** Commits that the change feed looks back. */
+  readonly ringCapacity?: number;
+}
+
+export function openMemory({ ringCapacity = 4_096 }: MemoryOptions = {}): Backend {
   const entries = new Map<string, { readonly version: number; readonly value: Uint8Array }>();
-  const ring = createRing(options.ringCapacity ?? 4_096);
-  const inTurn = createTurns();
-  /** Sorted keys, made anew after a key came or went. */
-  let sorted: string[] | undefined;
+  const keys = createSortedKeys();
+  const ring = createRing(ringCapacity);
+  const turns = createTurns();
   let closed = false;
 
-  const read = (key: string): Versioned => {
-    if (closed) throw new Fault('storage-failed', 'the store is closed');
-    keyBytes(key);
-    const entry = entries.get(key);
-    return { version: entry?.version ?? 0, value: entry === undefined ? undefined : new Uint8Array(entry.value) };
+  const mustBeOpen = (): void => {
+    if (closed) throw new Fault('unavailable', 'the store is closed');
   };
-  const list = (prefix: string, wanted: ListOptions): string[] => {
-    sorted ??= [...entries.keys()].sort(compareKeys);
-    const names = new Set<string>();
-    for (let index = lowerBound(sorted, prefix); index < sorted.length; index++) {
-      const key = sorted[index] as string;
-      if (!key.startsWith(prefix)) break;
-      if (key.length > prefix.length) names.add(childName(key, prefix));
-    }
-    return window([...names].sort(compareKeys), wanted);
+  const read: Committer['read'] = (key) => {
+    mustBeOpen();
+    checkKey(key);
+    const entry = entries.get(key);
+    return entry === undefined ? { version: 0, value: undefined } : { version: entry.version, value: Buffer.from(entry.value) };
+  };
+  const list = (prefix: string, options: ListOptions) => {
+    mustBeOpen();
+    checkPrefix(prefix);
+    return { names: childrenOf(keys.from, prefix, options), head: ring.head };
   };
   const apply = (writes: Proposal['writes']): void => {
-    if (closed) throw new Fault('storage-failed', 'the store is closed');
+    mustBeOpen();
     if (writes.size === 0) return;
     const version = ring.head + 1;
     for (const [key, value] of writes) {
-      if (entries.has(key) !== (value !== undefined)) sorted = undefined;
+      if (value !== undefined && !entries.has(key)) keys.add(key);
+      if (value === undefined && entries.has(key)) keys.remove(key);
       if (value === undefined) entries.delete(key);
-      else entries.set(key, { version, value: new Uint8Array(value) });
+      else entries.set(key, { version, value });
     }
     ring.push([...writes.keys()]);
   };
-  const committer = {
-    read: async (key: string) => read(key),
-    list: async (prefix: string, wanted: ListOptions) => list(prefix, wanted),
-    commit: async ({ reads, lists, writes }: Proposal) => {
-      for (const [key, version] of reads) if (read(key).version !== version) return false;
-      for (const { prefix, options: wanted, seen } of lists) if (!sameNames(list(prefix, wanted), seen)) return false;
-      apply(writes);
-      return true;
+  const check = ({ reads, lists }: Proposal): string | undefined => {
+    mustBeOpen();
+    for (const [key, version] of reads) if ((entries.get(key)?.version ?? 0) !== version) return key;
+    for (const { prefix, options, names, head } of lists)
+      if (head !== ring.head && !sameNames(childrenOf(keys.from, prefix, options), names)) return prefix;
+    return undefined;
+  };
+  const committer: Committer = {
+    read,
+    list,
+    check,
+    async commit(proposal) {
+      const lost = check(proposal);
+      if (lost === undefined) apply(proposal.writes);
+      return lost;
     },
   };
 
   return {
-    get: async (key) => read(key).value,
-    list: async (prefix, wanted = {}) => list(prefix, wanted),
+    get: async (key) => (await read(key)).value,
+    list: async (prefix, options = {}) => list(prefix, options).names,
     async put(key, value) {
-      keyBytes(key);
-      apply(new Map([[key, value]]));
+      checkKey(key);
+      apply(new Map([[key, Buffer.from(value)]]));
     },
     async delete(key) {
-      keyBytes(key);
+      checkKey(key);
       apply(new Map([[key, undefined]]));
     },
-    transact: (work) => runTransaction(committer, inTurn, work),
+    async transact(work) {
+      mustBeOpen();
+      return runTransaction(committer, turns, work);
+    },
     feed: { head: () => ring.head, since: async (position) => ring.since(position) },
     async close() {
       closed = true;
@@ -71,13 +86,33 @@ export function openMemory(options: { readonly ringCapacity?: number } = {}): Ba
   };
 }
 
-function lowerBound(sorted: readonly string[], prefix: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareKeys(sorted[middle] as string, prefix) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function sameNames(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index]);
+}
+
+interface SortedKeys {
+  add(key: string): void;
+  remove(key: string): void;
+  from(start: string): Iterator<string>;
+}
+
+function createSortedKeys(): SortedKeys {
+  const keys: string[] = [];
+  const place = (key: string): number => {
+    let low = 0;
+    let high = keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareKeys(keys[middle] as string, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return {
+    add: (key) => void keys.splice(place(key), 0, key),
+    remove: (key) => void keys.splice(place(key), 1),
+    *from(start) {
+      for (let index = place(start); index < keys.length; index++) yield keys[index] as string;
+    },
+  };
 }

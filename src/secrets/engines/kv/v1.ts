@@ -1,0 +1,64 @@
+// KV version 1: the object that was written, under its path.
+
+import { kvV1 } from '../../../api/kv-v1.ts';
+import { parseDurationSeconds } from '../../../base/durations.ts';
+import { Fault } from '../../../base/fault.ts';
+import { parseJson } from '../../../base/json.ts';
+import { type Answer, engine, type EngineRequest, type Host, type OpenEngine } from '../../core/engine.ts';
+
+/** First byte of a stored secret; JSON follows. */
+const format = 1;
+const prefix = 'secret/';
+
+interface Stored {
+  readonly answer: Answer;
+}
+
+export function openV1(host: Host): OpenEngine {
+  const { storage } = host;
+
+  const decode = (bytes: Uint8Array): Stored => {
+    if (bytes[0] !== format) throw new Fault('corrupted', 'a secret was written by a newer version; start that version again');
+    const data = parseJson(Buffer.from(bytes.subarray(1)).toString(), stored) as Record<string, unknown>;
+    return { answer: { data, leaseDuration: ownTtl(data) ?? host.ttl().default } };
+  };
+
+  return engine<typeof kvV1>({
+    contract: kvV1,
+    handlers: {
+      secret: {
+        exists: async ({ path }) => (await storage.get(prefix + path)) !== undefined,
+        read: async ({ path }) => (await host.cached(prefix + path, decode))?.answer,
+        write: async ({ path }, request) => {
+          await storage.put(prefix + path, encode(request));
+          return undefined;
+        },
+        delete: async ({ path }) => {
+          await storage.delete(prefix + path);
+          return undefined;
+        },
+        list: async ({ path }) => ({ data: { keys: await storage.list(prefix + path) } }),
+      },
+    },
+  });
+}
+
+/** What was accepted once must open for ever, whatever the limits of requests become. */
+const stored = { depth: 10_000, members: Number.POSITIVE_INFINITY };
+
+function encode(request: EngineRequest): Uint8Array {
+  if (Object.keys(request.data).length === 0) throw new Fault('invalid-request', 'missing data fields');
+  return Buffer.concat([Buffer.of(format), Buffer.from(JSON.stringify(request.data))]);
+}
+
+/** The secret's own idea of how long it is good for: keys `ttl` or `lease`. Seconds. */
+function ownTtl(data: Readonly<Record<string, unknown>>): number | undefined {
+  const wanted = data['ttl'] ?? data['lease'];
+  if (typeof wanted !== 'string' && typeof wanted !== 'number') return undefined;
+  try {
+    return parseDurationSeconds(wanted);
+  } catch (thrown) {
+    if (thrown instanceof Fault) return undefined;
+    throw thrown;
+  }
+}

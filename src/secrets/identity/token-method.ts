@@ -1,0 +1,190 @@
+// The handlers of auth/token.
+
+import { tokenContract } from '../../api/token.ts';
+import type { Clock } from '../../base/clock.ts';
+import { Fault } from '../../base/fault.ts';
+import { type Answer, type Caller, engine, type EngineRequest, type Handlers, type OpenEngine } from '../core/engine.ts';
+import { type CreationInput, termsOf } from './token-creation.ts';
+import { createTokenRoles, describeRole, type TokenRoles } from './token-roles.ts';
+import { authBlock, describeToken } from './token-view.ts';
+import type { FoundToken, Tokens } from './tokens.ts';
+
+export interface TokenMethodParts {
+  readonly tokens: Tokens;
+  readonly roles: TokenRoles;
+  readonly policyExists: (name: string) => Promise<boolean>;
+  /** Root, or `sudo` on the path. */
+  readonly hasSudo: (request: EngineRequest, path: string) => Promise<boolean>;
+  /** The token that the request was made with. */
+  readonly callerToken: (request: EngineRequest) => string | undefined;
+  /** Finishes what interrupted revocations left; in the background. */
+  readonly tidy: () => void;
+  readonly clock: Clock;
+}
+
+export { createTokenRoles };
+
+export function openTokenMethod(parts: TokenMethodParts): OpenEngine {
+  return engine<typeof tokenContract>({
+    contract: tokenContract,
+    handlers: { ...creationHandlers(parts), ...lookupHandlers(parts), ...renewalHandlers(parts), ...revocationHandlers(parts), ...roleHandlers(parts) },
+  });
+}
+
+type TokenHandlers = Handlers<typeof tokenContract>;
+
+function creationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'create' | 'createOrphan' | 'createWithRole'> {
+  const { tokens, roles } = parts;
+  const make = async (input: CreationInput, request: EngineRequest, options: { readonly orphan: boolean; readonly role?: string }): Promise<Answer> => {
+    const caller = callerOf(request);
+    const entry = await tokens.look(caller.key);
+    if (entry === undefined) throw new Fault('invalid-request', 'batch tokens cannot create more tokens');
+    const path = request.mountPoint + request.path;
+    const terms = options.role === undefined ? undefined : await roles.read(options.role);
+    if (options.role !== undefined && terms === undefined) throw new Fault('invalid-request', `unknown role ${options.role}`);
+    const made = await tokens.create(
+      termsOf(input, {
+        path,
+        parent: { key: caller.key, entry },
+        orphan: options.orphan,
+        sudo: caller.isRoot || (await parts.hasSudo(request, path)),
+        role: terms === undefined ? undefined : { name: options.role as string, terms },
+      }),
+    );
+    const warnings = [...(await unknownPolicies(parts, made.entry.policies)), ...made.warnings];
+    return { auth: authBlock(made.token, made.entry), ...(warnings.length === 0 ? {} : { warnings }) };
+  };
+  return {
+    create: { write: (input, request) => make(input, request, { orphan: false }) },
+    createOrphan: { write: (input, request) => make(input, request, { orphan: true }) },
+    createWithRole: { write: ({ role_name, ...input }, request) => make(input, request, { orphan: false, role: role_name ?? '' }) },
+  };
+}
+
+function lookupHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'lookup' | 'lookupSelf' | 'lookupAccessor' | 'accessors'> {
+  const { tokens, clock } = parts;
+  const show = async (token: string): Promise<Answer> => {
+    const found = await tokens.find(token);
+    const entry = found === undefined || found.entry.type === 'batch' ? found?.entry : await tokens.look(found.key);
+    if (entry === undefined) throw new Fault('permission-denied', 'bad token');
+    return { data: describeToken(token, entry, clock.now()) };
+  };
+  const self = (_: unknown, request: EngineRequest): Promise<Answer> => show(parts.callerToken(request) ?? '');
+  const named = ({ token }: { readonly token?: string | undefined }, request: EngineRequest): Promise<Answer> =>
+    show(token === undefined || token === '' ? (parts.callerToken(request) ?? '') : token);
+  return {
+    lookup: { read: named, write: named },
+    lookupSelf: { read: self, write: self },
+    lookupAccessor: {
+      async write({ accessor }) {
+        const { entry } = await byAccessor(tokens, accessor);
+        return { data: describeToken('', entry, clock.now()) };
+      },
+    },
+    accessors: { list: async () => ({ data: { keys: await tokens.accessors() } }) },
+  };
+}
+
+function renewalHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'renew' | 'renewSelf' | 'renewAccessor'> {
+  const { tokens } = parts;
+  const renew = async (found: FoundToken | undefined, token: string, increment = 0): Promise<Answer> => {
+    if (found === undefined) throw new Fault('invalid-request', 'token not found');
+    if (found.entry.type === 'batch') throw new Fault('invalid-request', 'batch tokens cannot be renewed');
+    const { entry, warnings } = await tokens.renew(found.key, increment);
+    return { auth: authBlock(token, entry), ...(warnings.length === 0 ? {} : { warnings }) };
+  };
+  return {
+    renew: {
+      async write(input, request) {
+        const token = required(input.token === '' ? undefined : (input.token ?? parts.callerToken(request)), 'missing token ID');
+        return renew(await tokens.find(token), token, input.increment);
+      },
+    },
+    renewSelf: {
+      async write(input, request) {
+        const token = required(parts.callerToken(request), 'missing token ID');
+        return renew(await tokens.find(token), token, input.increment);
+      },
+    },
+    renewAccessor: { write: async (input) => renew(await byAccessor(tokens, input.accessor), '', input.increment) },
+  };
+}
+
+function revocationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'revoke' | 'revokeSelf' | 'revokeAccessor' | 'revokeOrphan' | 'tidy'> {
+  const { tokens } = parts;
+  /** A token that is expired, but not yet cleared away, is cleared away. */
+  const revoke = async (token: string): Promise<void> => {
+    const found = await tokens.find(token);
+    if (found?.entry.type === 'batch') throw new Fault('invalid-request', 'batch tokens cannot be revoked');
+    await tokens.revoke(tokens.keyOf(token));
+  };
+  return {
+    revoke: { write: async ({ token }) => void (await revoke(required(token, 'missing token ID'))) },
+    revokeSelf: { write: async (_, request) => void (await revoke(required(parts.callerToken(request), 'missing token ID'))) },
+    revokeAccessor: {
+      async write({ accessor }) {
+        const found = await tokens.byAccessor(required(accessor, 'missing accessor'));
+        if (found === undefined) return { warnings: ['No token found with this accessor'] };
+        await tokens.revoke(found.key);
+        return undefined;
+      },
+    },
+    revokeOrphan: {
+      async write({ token }) {
+        const known = await tokens.revoke(tokens.keyOf(required(token, 'missing token ID')), { orphanChildren: true });
+        if (!known) throw new Fault('invalid-request', 'token to revoke not found');
+        return undefined;
+      },
+    },
+    tidy: {
+      write() {
+        parts.tidy();
+        return { status: 202, warnings: [tidyStarted] };
+      },
+    },
+  };
+}
+
+export const tidyStarted = "Tidy operation successfully started. Any information from the operation will be printed to Casemate's server logs.";
+
+function roleHandlers({ roles }: TokenMethodParts): Pick<TokenHandlers, 'roles' | 'role'> {
+  return {
+    roles: { list: async () => ({ data: { keys: await roles.names() } }) },
+    role: {
+      exists: async ({ role_name }) => (await roles.read(role_name ?? '')) !== undefined,
+      async read({ role_name = '' }) {
+        const role = await roles.read(role_name);
+        return role === undefined ? undefined : { data: describeRole(role_name, role) };
+      },
+      async write({ role_name = '', ...input }) {
+        await roles.write(role_name, input);
+        return undefined;
+      },
+      async delete({ role_name = '' }) {
+        await roles.remove(role_name);
+        return undefined;
+      },
+    },
+  };
+}
+
+async function byAccessor(tokens: Tokens, accessor: string | undefined): Promise<FoundToken> {
+  const found = await tokens.byAccessor(required(accessor, 'missing accessor'));
+  if (found === undefined) throw new Fault('invalid-request', 'invalid accessor', { framed: true });
+  return found;
+}
+
+async function unknownPolicies({ policyExists }: TokenMethodParts, policies: readonly string[]): Promise<string[]> {
+  const known = await Promise.all(policies.map((name) => name === 'root' || policyExists(name)));
+  return policies.filter((_, index) => known[index] === false).map((name) => `Policy ${JSON.stringify(name)} does not exist`);
+}
+
+function required(value: string | undefined, message: string): string {
+  if (value === undefined || value === '') throw new Fault('invalid-request', message);
+  return value;
+}
+
+function callerOf({ caller }: EngineRequest): Caller {
+  if (caller === undefined) throw new Fault('permission-denied', 'permission denied');
+  return caller;
+}
