@@ -20,6 +20,8 @@ export interface SecretLease {
   readonly maxTtl: number;
   readonly renewable: boolean;
   readonly lastRenewal?: number;
+  /** Set when it is to be revoked before, or again after, it expired. Nothing renews it any more. */
+  readonly retryAt?: number;
   /** Attempts to revoke it that failed. */
   readonly attempts?: number;
   readonly revokeError?: string;
@@ -65,8 +67,13 @@ export function expiryLevel(milliseconds: number): string {
   return `${String(Math.max(0, Math.floor(milliseconds))).padStart(15, '0')}/`;
 }
 
-export function leaseExpiryKey(lease: Pick<SecretLease, 'leaseId' | 'expires'>): string {
-  return leaseLayout.byExpiry + expiryLevel(lease.expires) + sha256Hex(lease.leaseId);
+/** When the lease is to be revoked, next or at all. */
+export function dueAt(lease: Pick<SecretLease, 'expires' | 'retryAt'>): number {
+  return lease.retryAt ?? lease.expires;
+}
+
+export function leaseExpiryKey(lease: Pick<SecretLease, 'leaseId' | 'expires' | 'retryAt'>): string {
+  return leaseLayout.byExpiry + expiryLevel(dueAt(lease)) + sha256Hex(lease.leaseId);
 }
 
 export function tokenExpiryKey(tokenKey: string, expires: number): string {

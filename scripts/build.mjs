@@ -1,0 +1,43 @@
+// Bundles each program of src/programs into one file of dist/, which holds just what that program reaches.
+import { readdirSync, rmSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Native packages stay outside: their binary is found relative to their own folder. */
+const EXTERNAL = ['lmdb'];
+
+/** The files of src/programs that are programs: those directly in it, tests left out. */
+function programsOf(root) {
+  const folder = join(root, 'src', 'programs');
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map(({ name }) => name).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => join(folder, name));
+}
+
+/** Writes the bundles to `outdir` and returns their paths. */
+export async function bundle(root, outdir) {
+  rmSync(outdir, { recursive: true, force: true });
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: programsOf(root),
+    outdir,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node26',
+    minify: false,
+    legalComments: 'inline',
+    external: EXTERNAL,
+    metafile: true,
+    logLevel: 'warning',
+    define: { 'process.env.CASEMATE_BUNDLED': '"1"' },
+  });
+  return Object.entries(metafile.outputs).map(([path, { bytes }]) => ({ path: join(root, path), bytes }));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const outdir = join(ROOT, process.argv[2] ?? 'dist');
+  for (const { path, bytes } of await bundle(ROOT, outdir)) console.log(`${relative(ROOT, path)}  ${Math.ceil(bytes / 1024)} KiB`);
+}

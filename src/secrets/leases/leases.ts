@@ -1,0 +1,267 @@
+// Leases: what is lent is written down before it leaves, found again by path, token and time, and taken back with retries.
+
+import type { Clock } from '../../base/clock.ts';
+import { asFault, Fault } from '../../base/fault.ts';
+import type { Log } from '../../base/log.ts';
+import { type RandomBytes, randomBase62 } from '../../base/random.ts';
+import type { Storage, Transaction } from '../../storage/storage.ts';
+import type { LeaseTerms } from '../core/engine.ts';
+import { decodeDue, leaseLayout, type LeaseRecord, type SecretLease } from './lease-record.ts';
+import { addLease, changeLease, leasesBelow, pagesBelow, readLease, removeLease } from './lease-store.ts';
+import { calculateTtl } from './ttl.ts';
+
+export interface LeaseParts {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  /** Ends with the server's unsealed life. */
+  readonly signal: AbortSignal;
+  /** The engine's `revoke`. Resolves for what is already gone, and for a mount that can no longer take anything back. */
+  readonly revokeSecret: (mountUuid: string, internal: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<void>;
+  /** Leases of tokens are theirs to end. */
+  readonly tokens: LeasedTokens;
+}
+
+export interface LeasedTokens {
+  /** Read in the commit that issues, so that no lease slips in beside the token's revocation. */
+  isKnown(transaction: Pick<Transaction, 'get'>, tokenKey: string): Promise<boolean>;
+  times(tokenKey: string): Promise<LeaseTimes | undefined>;
+  revoke(tokenKey: string): Promise<unknown>;
+  /** Revokes it if its time is over. */
+  expire(tokenKey: string): Promise<void>;
+}
+
+/** Milliseconds since the epoch. */
+export interface LeaseTimes {
+  readonly issued: number;
+  readonly expires: number;
+  readonly lastRenewal?: number | undefined;
+  readonly renewable: boolean;
+}
+
+export interface LeaseOrigin {
+  /** Of the request that is answered with the secret. */
+  readonly path: string;
+  readonly mountUuid: string;
+  readonly tokenKey: string;
+  /** A batch token is in no store: its leases end with it, and with the token that made it. */
+  readonly batch?: { readonly expires: number; readonly parent?: string };
+}
+
+export interface LeaseView extends LeaseTimes {
+  readonly leaseId: string;
+  readonly revokeError?: string | undefined;
+}
+
+export interface RenewedLease {
+  readonly leaseId: string;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly renewable: boolean;
+  readonly warnings: readonly string[];
+}
+
+export interface Irrevocable {
+  readonly leaseId: string;
+  readonly mountUuid: string;
+  readonly error: string;
+}
+
+export interface Leases {
+  /** The lease is durable when this resolves. When it fails, the secret is taken back at once. */
+  issue(terms: LeaseTerms, origin: LeaseOrigin): Promise<{ readonly leaseId: string }>;
+  lookup(leaseId: string): Promise<LeaseView | undefined>;
+  /** Immediate children of a prefix (`""` or ending in `/`). */
+  list(prefix: string): Promise<string[]>;
+  /** Seconds asked for, 0 for what it had. Throws Fault `invalid-request`. */
+  renew(leaseId: string, increment: number): Promise<RenewedLease>;
+  /** Throws when the engine could not take the secret back; it is tried again all the same. Without `sync` it only promises. */
+  revoke(leaseId: string, options: { readonly sync: boolean }): Promise<void>;
+  /** A prefix without a slash at its end also names the one lease. `force` forgets what could not be taken back. */
+  revokePrefix(prefix: string, options: { readonly sync: boolean; readonly force?: boolean }): Promise<void>;
+  /** What fails is tried again later and does not fail this. */
+  revokeByToken(tokenKey: string): Promise<void>;
+  /** One attempt at a lease that the expiry index named, if it is due. */
+  expire(leaseId: string): Promise<void>;
+  irrevocable(): Promise<Irrevocable[]>;
+}
+
+const retryBase = 10_000;
+const maxAttempts = 6;
+const engineDeadline = 60_000;
+/** Leases of one page that are revoked side by side. */
+const width = 16;
+
+export function createLeases(parts: LeaseParts): Leases {
+  const { storage, clock, tokens } = parts;
+
+  /** Resolves to what went wrong; then the lease is put off, or given up. */
+  const attempt = async (lease: SecretLease): Promise<Fault | undefined> => {
+    try {
+      await parts.revokeSecret(lease.mountUuid, lease.internal, AbortSignal.any([parts.signal, AbortSignal.timeout(engineDeadline)]));
+    } catch (thrown) {
+      parts.signal.throwIfAborted();
+      await putOff(parts, lease.leaseId, asFault(thrown));
+      return asFault(thrown);
+    }
+    await changeStored(storage, lease.leaseId, removeLease);
+    return undefined;
+  };
+
+  const revokeNow = async (leaseId: string): Promise<Fault | undefined> => {
+    const record = await readLease(storage, leaseId);
+    if (record === undefined) return undefined;
+    if (record.kind === 'secret') return attempt(record);
+    await tokens.revoke(record.tokenKey);
+    return undefined;
+  };
+
+  const revokeSoon = async (leaseId: string): Promise<void> => {
+    await changeStored(storage, leaseId, (transaction, lease) => changeLease(transaction, lease, { ...lease, retryAt: clock.now() }));
+    revokeNow(leaseId).catch((thrown: unknown) => parts.log.warn('a lease could not be revoked in the background', { error: asFault(thrown) }));
+  };
+
+  const revokeOne = async (leaseId: string, options: { readonly sync: boolean; readonly force?: boolean }): Promise<Fault | undefined> => {
+    if (!options.sync) return void (await revokeSoon(leaseId));
+    const fault = await revokeNow(leaseId);
+    if (fault === undefined || options.force !== true) return fault;
+    await changeStored(storage, leaseId, removeLease);
+    return undefined;
+  };
+
+  return {
+    issue: (terms, origin) => issueLease(parts, terms, origin),
+    list: (prefix) => storage.list(leaseLayout.records + prefix),
+    renew: (leaseId, increment) => renewLease(parts, leaseId, increment),
+    async lookup(leaseId) {
+      const record = await readLease(storage, leaseId);
+      return record === undefined ? undefined : viewOf(parts, record);
+    },
+    async revoke(leaseId, options) {
+      const fault = await revokeOne(leaseId, options);
+      if (fault !== undefined) throw failed(fault);
+    },
+    async revokePrefix(prefix, options) {
+      let first = prefix === '' || prefix.endsWith('/') ? undefined : await revokeOne(prefix, options);
+      for await (const page of leasesBelow(storage, prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`))
+        await sideBySide(page, async (leaseId) => {
+          first ??= await revokeOne(leaseId, options);
+        });
+      if (first !== undefined) throw failed(first);
+    },
+    async revokeByToken(tokenKey) {
+      const prefix = `${leaseLayout.byToken}${tokenKey}/`;
+      for await (const page of pagesBelow(storage, prefix))
+        await sideBySide(page, async (name) => {
+          parts.signal.throwIfAborted();
+          const stored = await storage.get(prefix + name);
+          const due = stored === undefined ? undefined : decodeDue(stored);
+          if (due !== undefined && 'lease' in due) await revokeNow(due.lease);
+        });
+    },
+    async expire(leaseId) {
+      const record = await readLease(storage, leaseId);
+      if (record?.kind === 'secret' && record.irrevocable !== true && (record.retryAt ?? record.expires) <= clock.now()) await attempt(record);
+    },
+    async irrevocable() {
+      const found: Irrevocable[] = [];
+      for await (const page of pagesBelow(storage, leaseLayout.irrevocable))
+        for (const name of page) {
+          const stored = await storage.get(leaseLayout.irrevocable + name);
+          const due = stored === undefined ? undefined : decodeDue(stored);
+          const record = due !== undefined && 'lease' in due ? await readLease(storage, due.lease) : undefined;
+          if (record?.kind === 'secret') found.push({ leaseId: record.leaseId, mountUuid: record.mountUuid, error: record.revokeError ?? '' });
+        }
+      return found;
+    },
+  };
+}
+
+async function issueLease(parts: LeaseParts, terms: LeaseTerms, origin: LeaseOrigin): Promise<{ readonly leaseId: string }> {
+  const now = parts.clock.now();
+  const { batch } = origin;
+  const expires = Math.min(now + terms.ttl * 1000, batch?.expires ?? Number.POSITIVE_INFINITY);
+  const lease: SecretLease = {
+    format: 1,
+    kind: 'secret',
+    leaseId: `${origin.path}/${randomBase62(parts.random, 24)}`,
+    path: origin.path,
+    mountUuid: origin.mountUuid,
+    tokenKey: batch === undefined ? origin.tokenKey : (batch.parent ?? ''),
+    internal: terms.internal,
+    issued: now,
+    expires,
+    ttl: terms.ttl,
+    maxTtl: batch === undefined ? terms.maxTtl : Math.floor((batch.expires - now) / 1000),
+    renewable: terms.renewable,
+  };
+  try {
+    await parts.storage.transact(async (transaction) => {
+      if (lease.tokenKey !== '' && !(await parts.tokens.isKnown(transaction, lease.tokenKey))) throw new Fault('permission-denied', 'permission denied');
+      addLease(transaction, lease);
+    });
+  } catch (thrown) {
+    await takeBack(parts, lease);
+    throw thrown;
+  }
+  return { leaseId: lease.leaseId };
+}
+
+/** Nobody will ever know of this secret, so it is tried once, and the log says if it is left behind. */
+async function takeBack(parts: LeaseParts, lease: SecretLease): Promise<void> {
+  try {
+    await parts.revokeSecret(lease.mountUuid, lease.internal, AbortSignal.any([parts.signal, AbortSignal.timeout(engineDeadline)]));
+  } catch (thrown) {
+    parts.log.error('a secret without a lease could not be taken back', { path: lease.path, mount: lease.mountUuid, error: thrown });
+  }
+}
+
+async function renewLease({ storage, clock }: LeaseParts, leaseId: string, increment: number): Promise<RenewedLease> {
+  return storage.transact(async (transaction) => {
+    const record = await readLease(transaction, leaseId);
+    const now = clock.now();
+    if (record === undefined) throw new Fault('invalid-request', 'lease not found');
+    if (record.kind === 'token') throw new Fault('permission-denied', 'tokens cannot be renewed through this endpoint');
+    if (record.retryAt !== undefined || record.expires <= now) throw new Fault('invalid-request', 'lease expired');
+    if (!record.renewable) throw new Fault('invalid-request', 'lease is not renewable');
+    const { ttl, expires, warnings } = calculateTtl({ bounds: { default: record.ttl, max: record.maxTtl }, increment, ttl: record.ttl, created: record.issued, now });
+    changeLease(transaction, record, { ...record, ttl, expires, lastRenewal: now });
+    return { leaseId, ttl, renewable: record.renewable, warnings };
+  });
+}
+
+async function viewOf({ tokens }: LeaseParts, record: LeaseRecord): Promise<LeaseView | undefined> {
+  const { leaseId } = record;
+  if (record.kind === 'secret') return { ...record };
+  const times = await tokens.times(record.tokenKey);
+  return times === undefined ? undefined : { leaseId, ...times };
+}
+
+/** Ten seconds, doubled with each failure; after the sixth only an operator can end it. */
+async function putOff({ storage, clock, log }: LeaseParts, leaseId: string, fault: Fault): Promise<void> {
+  let attempts = 0;
+  await changeStored(storage, leaseId, (transaction, lease) => {
+    attempts = (lease.attempts ?? 0) + 1;
+    const given = attempts >= maxAttempts ? { irrevocable: true as const } : {};
+    const retryAt = clock.now() + retryBase * 2 ** (attempts - 1);
+    changeLease(transaction, lease, { ...lease, attempts, retryAt, revokeError: fault.message, ...given });
+  });
+  const message = attempts >= maxAttempts ? 'a lease could not be revoked and is given up; revoke it by hand' : 'a lease could not be revoked and is tried again later';
+  log.warn(message, { lease_id: leaseId, attempts, error: fault });
+}
+
+async function changeStored(storage: Storage, leaseId: string, change: (transaction: Transaction, lease: SecretLease) => void): Promise<void> {
+  await storage.transact(async (transaction) => {
+    const record = await readLease(transaction, leaseId);
+    if (record?.kind === 'secret') change(transaction, record);
+  });
+}
+
+async function sideBySide(names: readonly string[], work: (name: string) => Promise<void>): Promise<void> {
+  for (let start = 0; start < names.length; start += width) await Promise.all(names.slice(start, start + width).map(work));
+}
+
+function failed(fault: Fault): Fault {
+  return new Fault('engine-failed', `failed to revoke entry: ${fault.message}`, { cause: fault });
+}

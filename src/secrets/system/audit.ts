@@ -1,0 +1,52 @@
+// Handlers of sys/audit, sys/audit-hash and sys/config/auditing.
+
+import { sysAudit } from '../../api/sys-audit.ts';
+import { Fault } from '../../base/fault.ts';
+import type { AuditDevices } from '../audit/devices.ts';
+import { engine, type OpenEngine } from '../core/engine.ts';
+
+export function openAudit(devices: AuditDevices): OpenEngine {
+  return engine<typeof sysAudit>({
+    contract: sysAudit,
+    handlers: {
+      devices: {
+        read: () => ({
+          data: Object.fromEntries(devices.list().map(({ path, type, description, options, local }) => [path, { description, local, options, path, type }])),
+        }),
+      },
+      device: {
+        write: async ({ path, type, description, options, local }) => {
+          if (type === undefined || type === '') throw new Fault('invalid-request', 'backend type must be specified as a string');
+          await devices.enable({ path: devicePath(path), type, description: description ?? '', options: options ?? {}, local: local ?? false });
+          return undefined;
+        },
+        delete: async ({ path }) => {
+          await devices.disable(devicePath(path));
+          return undefined;
+        },
+      },
+      hash: {
+        write: ({ path, input }) => {
+          if (input === undefined || input === '') throw new Fault('invalid-request', "the 'input' parameter is empty");
+          return { data: { hash: devices.hash(devicePath(path), input) } };
+        },
+      },
+      requestHeaders: {
+        read: () => ({ data: { headers: Object.fromEntries(Object.entries(devices.headers()).map(([name, hmac]) => [name, { hmac }])) } }),
+      },
+      requestHeader: {
+        read: ({ header = '' }) => {
+          const hmac = devices.headers()[header];
+          if (hmac === undefined) throw new Fault('invalid-request', 'Could not find header in config');
+          return { data: { [header]: { hmac } } };
+        },
+        write: async ({ header = '', hmac }) => void (await devices.setHeader(header, hmac ?? false)),
+        delete: async ({ header = '' }) => void (await devices.setHeader(header, undefined)),
+      },
+    },
+  });
+}
+
+function devicePath(path: string | undefined): string {
+  return `${(path ?? '').replace(/^\/+|\/+$/g, '')}/`;
+}
