@@ -18,7 +18,9 @@ const wholeTree = [
   }),
   forbid('base-imports-nothing', 'base is beneath everything.', source('^src/base/'), { path: '^src/(?!base/)' }),
   forbid('schema-over-base', 'schema imports only base.', source('^src/schema/'), { path: '^src/(?!(schema|base)/)' }),
-  forbid('crypto-over-base', 'crypto can be read alone: it imports only base.', source('^src/crypto/'), { path: '^src/(?!(crypto|base)/)' }),
+  forbid('crypto-over-base', 'crypto can be read alone: it imports only base.', source('^src/crypto/'), {
+    path: '^src/(?!(crypto|base)/)',
+  }),
   forbid('kernels-under-subsystems', 'Kernels import kernels and ground only.', source(`^src/(${KERNELS})/`), {
     path: `^src/(?!(${GROUND}|${KERNELS})/)`,
   }),
@@ -40,7 +42,9 @@ const packages = [
     path: '^(node:)?crypto$|node_modules/@noble/',
     dependencyTypesNot: ['type-only'],
   }),
-  forbid('processes-only-in-programs', 'Only programs/ starts processes.', source('^src/(?!programs/)'), { path: '^(node:)?child_process$' }),
+  forbid('processes-only-in-programs', 'Only programs/ starts processes.', source('^src/(?!programs/)'), {
+    path: '^(node:)?child_process$',
+  }),
   forbid('no-zod', 'The field words of schema/ describe data.', {}, { path: 'node_modules/zod/' }),
   forbid('locked-packages', 'src imports only what package.json names under dependencies.', source('^src/'), {
     dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-peer'],
@@ -54,15 +58,24 @@ const secretsServer = [
     source('^src/secrets/(engines|auth)/([^/]+)/'),
     { path: '^src/secrets/', pathNot: '^src/secrets/(core/engine[.]ts$|$1/$2/)' },
   ),
-  forbid('engines-without-keys', 'Engines get all they need from their host.', source('^src/secrets/(engines|auth)/'), { path: '^src/(keys|http|client)/' }),
+  forbid('engines-without-keys', 'Engines get all they need from their host.', source('^src/secrets/(engines|auth)/'), {
+    path: '^src/(keys|http|client)/',
+  }),
   forbid('barrier-under-core', 'The barrier knows storage and crypto, nothing of the server.', source('^src/secrets/barrier/'), {
     path: '^src/secrets/(?!barrier/)',
   }),
-  forbid('seal-under-core', 'The seal knows the barrier at most.', source('^src/secrets/seal/'), { path: '^src/secrets/(?!(seal|barrier)/)' }),
-  forbid('wire-sees-exchange', 'wire translates HTTP to core/exchange.ts and back.', source('^src/secrets/wire/'), {
-    path: '^src/secrets/',
-    pathNot: '^src/secrets/(wire/|core/(exchange|engine)[.]ts$)',
+  forbid('seal-under-core', 'The seal knows the barrier at most.', source('^src/secrets/seal/'), {
+    path: '^src/secrets/(?!(seal|barrier)/)',
   }),
+  forbid(
+    'wire-sees-exchange',
+    'wire translates HTTP to core/exchange.ts and back; core/answer.ts gives the text of a fault.',
+    source('^src/secrets/wire/'),
+    {
+      path: '^src/secrets/',
+      pathNot: '^src/secrets/(wire/|core/(exchange|engine|answer)[.]ts$)',
+    },
+  ),
 ];
 
 export default {

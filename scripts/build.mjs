@@ -13,7 +13,10 @@ const EXTERNAL = ['lmdb'];
 function programsOf(root) {
   const folder = join(root, 'src', 'programs');
   const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
-  return files.map(({ name }) => name).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => join(folder, name));
+  return files
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => join(folder, name));
 }
 
 /** Writes the bundles to `outdir` and returns their paths. */

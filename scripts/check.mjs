@@ -16,7 +16,11 @@ const CHECKS = [
     advice: 'mend the lines named above; an exemption needs its reason beside it',
   },
   { name: 'format', command: ['biome', 'check', '.'], advice: 'run: npx biome check --write' },
-  { name: 'arrows', command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src'], advice: 'turn the import round, or move the code' },
+  {
+    name: 'arrows',
+    command: ['depcruise', '--config', '.dependency-cruiser.mjs', 'src'],
+    advice: 'turn the import round, or move the code',
+  },
   { name: 'structure', run: structure, advice: 'mend the files named above' },
 ];
 

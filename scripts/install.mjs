@@ -1,7 +1,8 @@
 // Installs the locked packages when they are missing or others than the lock file names.
+
+import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -109,7 +110,8 @@ export async function withLock(root, work, patience = PATIENCE_MS) {
   const until = Date.now() + patience;
   while (!tryLock(folder)) {
     if (isAbandoned(folder, Date.now())) breakLock(folder);
-    else if (Date.now() >= until) throw new Stop(`Another install is still at work; if none is, remove the folder ${folder} and try again.`);
+    else if (Date.now() >= until)
+      throw new Stop(`Another install is still at work; if none is, remove the folder ${folder} and try again.`);
     else await pause(200);
   }
   try {
@@ -131,10 +133,16 @@ export function reasonOf(output) {
 function npmCi(root) {
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  const run = spawnSync(command, [...first, 'ci', '--loglevel=error'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+  const run = spawnSync(command, [...first, 'ci', '--loglevel=error'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   if (run.error) throw new Stop(`The packages could not be installed, since npm does not start: ${run.error.message}.`);
   if (run.status !== 0) {
-    throw new Stop(`The packages could not be installed (${reasonOf(run.stderr)}); check the network and the npm registry, then try again.`);
+    throw new Stop(
+      `The packages could not be installed (${reasonOf(run.stderr)}); check the network and the npm registry, then try again.`,
+    );
   }
 }
 

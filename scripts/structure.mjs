@@ -25,7 +25,8 @@ export function faultsOfSource(path, text) {
   const lines = text.replace(/\n$/, '').split('\n');
   const first = lines[0]?.startsWith('#!') ? lines[1] : lines[0];
   if (!/^\/\/ \S/.test(first ?? '')) faults.push('start it with a // comment that says what the file is for');
-  if (lines.length > MAX_LINES) faults.push(`it has ${lines.length} lines, ${MAX_LINES} are allowed: split it where it changes its subject`);
+  if (lines.length > MAX_LINES)
+    faults.push(`it has ${lines.length} lines, ${MAX_LINES} are allowed: split it where it changes its subject`);
   if (NOUNLESS.test(basename(path))) faults.push('name it after the noun that it holds');
   return [...faults, ...faultsOfText(text)];
 }

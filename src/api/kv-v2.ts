@@ -70,7 +70,11 @@ export const kvV2 = contract({
           output: { data: map('The secret; null when the version is deleted'), metadata: map('Of the version') },
         },
         write: { summary: 'Write a new version.', input: { ...writeInput, version }, output: versionMetadata },
-        patch: { summary: 'Write a new version that differs in the given keys (RFC 7396).', input: { ...writeInput, version }, output: versionMetadata },
+        patch: {
+          summary: 'Write a new version that differs in the given keys (RFC 7396).',
+          input: { ...writeInput, version },
+          output: versionMetadata,
+        },
         delete: { summary: 'Delete the newest version; it can be undeleted.' },
       },
     },

@@ -41,7 +41,13 @@ export const sysAudit = contract({
       help: 'Devices write keyed hashes of secrets; with this one finds the lines that speak of a known value.',
       fields: { path: text('Name of the device') },
       injected: true,
-      operations: { write: { summary: 'Hash a value.', input: { input: text('The value', { secret: true }) }, output: { hash: text('hmac-sha256:<hex>') } } },
+      operations: {
+        write: {
+          summary: 'Hash a value.',
+          input: { input: text('The value', { secret: true }) },
+          output: { hash: text('hmac-sha256:<hex>') },
+        },
+      },
     },
     requestHeaders: {
       path: 'config/auditing/request-headers',

@@ -8,7 +8,9 @@ const path = text('Path of the mount');
 const enableInput = {
   type: text('Type of the engine, such as kv'),
   description: text('For people'),
-  config: map('default_lease_ttl, max_lease_ttl, force_no_cache, listing_visibility, audit_non_hmac_request_keys, audit_non_hmac_response_keys, passthrough_request_headers, allowed_response_headers, token_type'),
+  config: map(
+    'default_lease_ttl, max_lease_ttl, force_no_cache, listing_visibility, audit_non_hmac_request_keys, audit_non_hmac_response_keys, passthrough_request_headers, allowed_response_headers, token_type',
+  ),
   options: pairs("The engine's own options, such as version"),
   local: bool('Accepted: there is no replication'),
   seal_wrap: bool('Accepted: every entry is sealed'),
@@ -78,7 +80,10 @@ export const sysMounts = contract({
       help: 'Changes TTLs, description, options and visibility of a mount that is in use.',
       fields: { path },
       injected: true,
-      operations: { read: { summary: 'Read the configuration.', output: tuneOutput }, write: { summary: 'Change the configuration.', input: tuneInput } },
+      operations: {
+        read: { summary: 'Read the configuration.', output: tuneOutput },
+        write: { summary: 'Change the configuration.', input: tuneInput },
+      },
     },
     mount: {
       path: 'mounts/{path...}',
@@ -107,7 +112,10 @@ export const sysMounts = contract({
       fields: { path },
       sudo: true,
       injected: true,
-      operations: { read: { summary: 'Read the configuration.', output: tuneOutput }, write: { summary: 'Change the configuration.', input: tuneInput } },
+      operations: {
+        read: { summary: 'Read the configuration.', output: tuneOutput },
+        write: { summary: 'Change the configuration.', input: tuneInput },
+      },
     },
     auth: {
       path: 'auth/{path...}',
@@ -167,4 +175,3 @@ export const sysMounts = contract({
     },
   },
 });
-

@@ -16,7 +16,10 @@ const capabilityPaths = {
   paths: texts('Paths to ask about'),
   path: texts('The older name of paths', { deprecated: true }),
 } as const;
-const capabilityOutput = { capabilities: texts('Of the path, when one was asked about'), '<path>': texts('Capabilities, sorted; deny or root alone') } as const;
+const capabilityOutput = {
+  capabilities: texts('Of the path, when one was asked about'),
+  '<path>': texts('Capabilities, sorted; deny or root alone'),
+} as const;
 
 export const sysPolicies = contract({
   name: 'system',
@@ -68,7 +71,11 @@ export const sysPolicies = contract({
         read: { summary: 'Read the policy.', output: { ...policyOutput, rules: text('As it was written') } },
         write: {
           summary: 'Write the policy.',
-          input: { policy: text('HCL or JSON, plain or base64'), rules: text('The older name of policy', { deprecated: true }), cas: integer('The version that this write replaces') },
+          input: {
+            policy: text('HCL or JSON, plain or base64'),
+            rules: text('The older name of policy', { deprecated: true }),
+            cas: integer('The version that this write replaces'),
+          },
         },
         delete: { summary: 'Delete the policy.' },
       },

@@ -176,7 +176,11 @@ export const sysSeal = contract({
       operations: {
         read: {
           summary: 'Read the newest term.',
-          output: { term: integer('Number of the term'), install_time: time('When it was made'), encryptions: integer('Entries this process sealed with it') },
+          output: {
+            term: integer('Number of the term'),
+            install_time: time('When it was made'),
+            encryptions: integer('Entries this process sealed with it'),
+          },
         },
       },
     },

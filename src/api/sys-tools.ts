@@ -52,8 +52,14 @@ export const sysTools = contract({
       fields: { generic_mount_paths: bool('Accepted and without effect'), context: text('Accepted and without effect') },
       bare: true,
       operations: {
-        read: { summary: 'Read the document.', output: { openapi: text('3.0.2'), info: map('Title and version'), paths: any('One object per path') } },
-        write: { summary: 'Read the document.', output: { openapi: text('3.0.2'), info: map('Title and version'), paths: any('One object per path') } },
+        read: {
+          summary: 'Read the document.',
+          output: { openapi: text('3.0.2'), info: map('Title and version'), paths: any('One object per path') },
+        },
+        write: {
+          summary: 'Read the document.',
+          output: { openapi: text('3.0.2'), info: map('Title and version'), paths: any('One object per path') },
+        },
       },
     },
     metrics: {
@@ -77,7 +83,9 @@ export const sysTools = contract({
       summary: 'Versions that ran over this store.',
       help: 'The newest is the running one.',
       fields: {},
-      operations: { list: { summary: 'List the versions.', output: { keys: texts('Versions'), key_info: map('When each was installed') } } },
+      operations: {
+        list: { summary: 'List the versions.', output: { keys: texts('Versions'), key_info: map('When each was installed') } },
+      },
     },
   },
 });

@@ -46,7 +46,8 @@ function goNanoseconds(text: string): number {
     const unit = /^[^\d.]+/.exec(rest)?.[0];
     if (unit === undefined) throw new Fault('invalid-request', `time: missing unit in duration ${JSON.stringify(text)}`);
     const factor = units.get(unit);
-    if (factor === undefined) throw new Fault('invalid-request', `time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
+    if (factor === undefined)
+      throw new Fault('invalid-request', `time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
     rest = rest.slice(unit.length);
     total = bounded(total + Number(number) * factor, text);
   }

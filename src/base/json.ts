@@ -40,7 +40,8 @@ function checkBounds(text: string, { depth, members }: JsonLimits): void {
     else if (code === 0x7b || code === 0x5b) {
       if (++level > depth) throw new Fault('invalid-request', `failed to decode JSON input: nested deeper than ${depth} levels`);
     } else if (code === 0x7d || code === 0x5d) level--;
-    else if (code === 0x2c && ++count >= members) throw new Fault('invalid-request', `failed to decode JSON input: more than ${members} members`);
+    else if (code === 0x2c && ++count >= members)
+      throw new Fault('invalid-request', `failed to decode JSON input: more than ${members} members`);
   }
 }
 
@@ -182,6 +183,13 @@ function isDigit(character: string | undefined): boolean {
 function invalid({ text, at }: Scanner, where: string): Fault {
   const character = text[at];
   if (character === undefined) return new Fault('invalid-request', 'unexpected EOF');
-  const shown = character === "'" ? "'\\''" : character === '"' ? `'"'` : character < ' ' ? JSON.stringify(character).replaceAll('"', "'") : `'${character}'`;
+  const shown =
+    character === "'"
+      ? "'\\''"
+      : character === '"'
+        ? `'"'`
+        : character < ' '
+          ? JSON.stringify(character).replaceAll('"', "'")
+          : `'${character}'`;
   return new Fault('invalid-request', `invalid character ${shown} ${where}`);
 }

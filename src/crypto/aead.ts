@@ -8,7 +8,14 @@ export const tagBytes = 16;
 const algorithm = 'aes-256-gcm';
 
 /** Writes ciphertext and tag into `into` at `offset`; needs `plaintext.length + tagBytes` bytes there. The nonce must never repeat under a key. */
-export function sealInto(key: KeyObject, nonce: Uint8Array, plaintext: Uint8Array, associated: Uint8Array, into: Uint8Array, offset: number): void {
+export function sealInto(
+  key: KeyObject,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  associated: Uint8Array,
+  into: Uint8Array,
+  offset: number,
+): void {
   const cipher = createCipheriv(algorithm, key, nonce);
   cipher.setAAD(associated);
   const ciphertext = cipher.update(plaintext);

@@ -56,7 +56,9 @@ export function combine(shares: readonly Uint8Array[]): Uint8Array {
   if (shares.some((share) => share.length !== length)) throw new Fault('invalid-request', 'all parts must be the same length');
   const xs = shares.map((share) => share[length - 1] as number);
   if (new Set(xs).size !== xs.length || xs.includes(0)) throw new Fault('invalid-request', 'duplicate part detected');
-  const weights = xs.map((x, i) => xs.reduce((weight, other, j) => (i === j ? weight : multiply(weight, multiply(other, inverse(other ^ x)))), 1));
+  const weights = xs.map((x, i) =>
+    xs.reduce((weight, other, j) => (i === j ? weight : multiply(weight, multiply(other, inverse(other ^ x)))), 1),
+  );
   const secret = new Uint8Array(length - 1);
   for (let at = 0; at < secret.length; at++)
     for (const [i, share] of shares.entries()) secret[at] = (secret[at] as number) ^ multiply(weights[i] as number, share[at] as number);

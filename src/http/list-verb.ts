@@ -21,7 +21,8 @@ export function refusedList(packet: Buffer | undefined): Buffer | undefined {
     const rest = listVerb.subarray(taken);
     const shared = Math.min(rest.length, packet.length);
     // Shorter than the verb: only the letters that make it differ from LINK can have been refused.
-    if (packet.subarray(0, shared).equals(rest.subarray(0, shared)) && taken + shared > 2) return Buffer.concat([listVerb.subarray(0, taken), packet]);
+    if (packet.subarray(0, shared).equals(rest.subarray(0, shared)) && taken + shared > 2)
+      return Buffer.concat([listVerb.subarray(0, taken), packet]);
   }
   return undefined;
 }

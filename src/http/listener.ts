@@ -27,7 +27,12 @@ export interface ListenerLimits {
   readonly maxHeaderBytes: number;
 }
 
-export const defaultLimits: ListenerLimits = { headersTimeout: 10_000, requestTimeout: 90_000, keepAliveTimeout: 300_000, maxHeaderBytes: 64 * 1024 };
+export const defaultLimits: ListenerLimits = {
+  headersTimeout: 10_000,
+  requestTimeout: 90_000,
+  keepAliveTimeout: 300_000,
+  maxHeaderBytes: 64 * 1024,
+};
 
 export interface ListenerOptions {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
@@ -139,7 +144,9 @@ function tlsSettings(tls: TlsOptions): Record<string, unknown> {
 
 function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): Fault {
   const address = `${host}:${port}`;
-  if (error.code === 'EADDRINUSE') return new Fault('usage', `${address} is in use by another process; end it or choose another address`, { cause: error });
-  if (error.code === 'EACCES') return new Fault('usage', `this user may not listen on ${address}; choose a port above 1023`, { cause: error });
+  if (error.code === 'EADDRINUSE')
+    return new Fault('usage', `${address} is in use by another process; end it or choose another address`, { cause: error });
+  if (error.code === 'EACCES')
+    return new Fault('usage', `this user may not listen on ${address}; choose a port above 1023`, { cause: error });
   return new Fault('usage', `cannot listen on ${address} (${error.code ?? 'unknown reason'})`, { cause: error });
 }

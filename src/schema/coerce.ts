@@ -47,7 +47,8 @@ function integer(value: unknown): number {
   if (digits === undefined) throw unconvertible('int', value);
   const parsed = /^[+-]?\d+$/.test(digits) ? Number(digits) : Number.NaN;
   if (Number.isNaN(parsed)) throw new Fault('invalid-request', "'' cannot parse value as 'int': strconv.ParseInt: invalid syntax");
-  if (!Number.isSafeInteger(parsed)) throw new Fault('invalid-request', "'' cannot parse value as 'int': strconv.ParseInt: value out of range");
+  if (!Number.isSafeInteger(parsed))
+    throw new Fault('invalid-request', "'' cannot parse value as 'int': strconv.ParseInt: value out of range");
   return parsed;
 }
 

@@ -57,7 +57,9 @@ type Of<T> = T extends Fields ? T : Record<never, never>;
 export type InputOf<R extends RouteSpec, V extends Verb> = Values<R['fields']> &
   (R['operations'][V] extends { readonly input: infer I } ? Values<Of<I>> : unknown);
 
-export type OutputOf<R extends RouteSpec, V extends Verb> = R['operations'][V] extends { readonly output: infer O } ? Values<Of<O>> : undefined;
+export type OutputOf<R extends RouteSpec, V extends Verb> = R['operations'][V] extends { readonly output: infer O }
+  ? Values<Of<O>>
+  : undefined;
 
 /** What must be written for a contract: for each route a function per declared operation, and `exists` where it is declared. */
 export type HandlersFor<C extends Contract, Request, Answer> = {

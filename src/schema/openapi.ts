@@ -14,7 +14,8 @@ type Json = Readonly<Record<string, unknown>>;
 export function openapiFor(mounts: readonly MountedContract[], version = ''): Json {
   const paths: Record<string, Json> = {};
   for (const { path, contract } of mounts)
-    for (const [name, route] of Object.entries(contract.routes)) paths[`/${path}${route.path.replaceAll('...}', '}')}`] = pathItem(name, route, path);
+    for (const [name, route] of Object.entries(contract.routes))
+      paths[`/${path}${route.path.replaceAll('...}', '}')}`] = pathItem(name, route, path);
   return {
     openapi: '3.0.2',
     info: {
@@ -61,14 +62,26 @@ function operationObject({ name, route, verb, operation, mount, captures }: Desc
   const listing = verb === 'list' || (verb === 'read' && route.operations.list !== undefined);
   const query = [
     ...(inBody ? [] : inputs.map(([field, spec]) => ({ name: field, in: 'query', description: spec.description, schema: schemaOf(spec) }))),
-    ...(listing ? [{ name: 'list', in: 'query', description: 'Must be set to `true` to list', required: verb === 'list', schema: { type: 'string', enum: ['true'] } }] : []),
+    ...(listing
+      ? [
+          {
+            name: 'list',
+            in: 'query',
+            description: 'Must be set to `true` to list',
+            required: verb === 'list',
+            schema: { type: 'string', enum: ['true'] },
+          },
+        ]
+      : []),
   ];
   return {
     summary: operation.summary,
     operationId: `${mount.replaceAll('/', '-')}${name}-${verb}`,
     tags: [mount.startsWith('sys/') ? 'system' : mount.startsWith('auth/') ? 'auth' : 'secrets'],
     ...(query.length === 0 ? {} : { parameters: query }),
-    ...(inBody && inputs.length > 0 ? { requestBody: { required: true, content: { 'application/json': { schema: objectSchema(Object.fromEntries(inputs)) } } } } : {}),
+    ...(inBody && inputs.length > 0
+      ? { requestBody: { required: true, content: { 'application/json': { schema: objectSchema(Object.fromEntries(inputs)) } } } }
+      : {}),
     responses:
       operation.output === undefined
         ? { 204: { description: 'empty body' } }
@@ -77,11 +90,22 @@ function operationObject({ name, route, verb, operation, mount, captures }: Desc
 }
 
 function pathParameter(name: string, field: Field | undefined): Json {
-  return { name, in: 'path', required: true, description: field?.description ?? '', schema: field === undefined ? { type: 'string' } : schemaOf(field) };
+  return {
+    name,
+    in: 'path',
+    required: true,
+    description: field?.description ?? '',
+    schema: field === undefined ? { type: 'string' } : schemaOf(field),
+  };
 }
 
 function objectSchema(fields: Fields): Json {
-  return { type: 'object', properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, { description: field.description, ...schemaOf(field) }])) };
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.entries(fields).map(([name, field]) => [name, { description: field.description, ...schemaOf(field) }]),
+    ),
+  };
 }
 
 const schemas: Readonly<Record<FieldKind, Json>> = {

@@ -25,7 +25,11 @@ export function createRing(capacity: number): Ring {
 }
 
 /** `keysOf` gives the keys of a commit while the ring holds it. A position that the store never reached counts as overrun. */
-export function changesSince(position: number, head: number, keysOf: (number: number) => readonly string[] | undefined): Changes | 'overrun' {
+export function changesSince(
+  position: number,
+  head: number,
+  keysOf: (number: number) => readonly string[] | undefined,
+): Changes | 'overrun' {
   if (position > head) return 'overrun';
   const keys = new Set<string>();
   for (let number = head; number > position; number--) {

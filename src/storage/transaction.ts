@@ -78,7 +78,8 @@ async function attempt<T>(committer: Committer, work: (transaction: Transaction)
   } finally {
     record.end();
   }
-  const lost = record.torn() ?? (await (record.proposal.writes.size === 0 ? committer.check(record.proposal) : committer.commit(record.proposal)));
+  const lost =
+    record.torn() ?? (await (record.proposal.writes.size === 0 ? committer.check(record.proposal) : committer.commit(record.proposal)));
   return lost === undefined ? { lost, result } : { lost };
 }
 

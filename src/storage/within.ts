@@ -1,9 +1,23 @@
 // A part of a store as a store of its own: everything below one prefix, and nothing else.
 
-import type { ChangeFeed, Reader, Storage } from './storage.ts';
+import { Fault } from '../base/fault.ts';
+import type { ChangeFeed, Reader, Storage, Transaction } from './storage.ts';
 
-/** `prefix` ends in `/`. */
+/** `prefix` ends in `/`. The feed's numbers are those of the whole store; its keys are those below the prefix. */
 export function within(storage: Storage, prefix: string): Storage {
+  const place = (key: string): string => {
+    if (key === '') throw new Fault('invalid-request', 'the path is empty in storage');
+    return prefix + key;
+  };
+  const reader = (whole: Reader): Reader => ({
+    get: async (key) => whole.get(place(key)),
+    list: (below, options) => whole.list(prefix + below, options),
+  });
+  const transaction = (whole: Transaction): Transaction => ({
+    ...reader(whole),
+    put: (key, value) => whole.put(place(key), value),
+    delete: (key) => whole.delete(place(key)),
+  });
   const feed: ChangeFeed = {
     head: () => storage.feed.head(),
     async since(position) {
@@ -13,21 +27,10 @@ export function within(storage: Storage, prefix: string): Storage {
     },
   };
   return {
-    ...readWithin(storage, prefix),
-    put: (key, value) => storage.put(prefix + key, value),
-    delete: (key) => storage.delete(prefix + key),
-    transact: (work) =>
-      storage.transact((transaction) =>
-        work({
-          ...readWithin(transaction, prefix),
-          put: (key, value) => transaction.put(prefix + key, value),
-          delete: (key) => transaction.delete(prefix + key),
-        }),
-      ),
+    ...reader(storage),
+    put: async (key, value) => storage.put(place(key), value),
+    delete: async (key) => storage.delete(place(key)),
+    transact: (work) => storage.transact((whole) => work(transaction(whole))),
     feed,
   };
-}
-
-function readWithin(reader: Reader, prefix: string): Reader {
-  return { get: (key) => reader.get(prefix + key), list: (below, options) => reader.list(prefix + below, options) };
 }

@@ -128,14 +128,25 @@ class Lexer {
 
   /** Stops at the last character of the escape. */
   #escape(): string {
-    const simple: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\u0007', b: '\b', f: '\f', v: '\v', '"': '"', '\\': '\\' };
+    const simple: Readonly<Record<string, string>> = {
+      n: '\n',
+      t: '\t',
+      r: '\r',
+      a: '\u0007',
+      b: '\b',
+      f: '\f',
+      v: '\v',
+      '"': '"',
+      '\\': '\\',
+    };
     this.#at += 1;
     const character = this.#source[this.#at] ?? '';
     const plain = simple[character];
     if (plain !== undefined) return plain;
     const digits = character === 'u' ? 4 : character === 'U' ? 8 : character === 'x' ? 2 : 0;
     const code = this.#source.slice(this.#at + 1, this.#at + 1 + digits);
-    if (digits === 0 || !/^[0-9a-fA-F]+$/.test(code) || code.length !== digits || Number.parseInt(code, 16) > 0x10ffff) throw this.#fail('illegal char escape');
+    if (digits === 0 || !/^[0-9a-fA-F]+$/.test(code) || code.length !== digits || Number.parseInt(code, 16) > 0x10ffff)
+      throw this.#fail('illegal char escape');
     this.#at += digits;
     return String.fromCodePoint(Number.parseInt(code, 16));
   }
@@ -155,7 +166,7 @@ class Lexer {
       const line = this.#source.slice(this.#at, end < 0 ? undefined : end);
       const isLast = line.trim() === anchor;
       this.#at = end < 0 ? this.#source.length : end;
-      if (isLast) return { ...start, text: heredocText(lines, indented ? /^[ \t]*/.exec(line)?.[0] ?? '' : '') };
+      if (isLast) return { ...start, text: heredocText(lines, indented ? (/^[ \t]*/.exec(line)?.[0] ?? '') : '') };
       if (end < 0) throw errorAt(start, 'heredoc not terminated');
       lines.push(line);
     }

@@ -96,7 +96,10 @@ class Parser {
       case '{':
         return this.#nested(token, () => this.#object(token));
       default:
-        throw errorAt(token, `Unknown token: ${token.line}:${token.column} ${kindName(token)} ${token.kind === 'end' ? '' : token.text}`.trimEnd());
+        throw errorAt(
+          token,
+          `Unknown token: ${token.line}:${token.column} ${kindName(token)} ${token.kind === 'end' ? '' : token.text}`.trimEnd(),
+        );
     }
   }
 
@@ -123,7 +126,8 @@ class Parser {
     const items: HclValue[] = [];
     for (;;) {
       if (this.#takeIf(']')) return { kind: 'list', items, position: start };
-      if (items.length > 0 && !this.#takeIf(',')) throw errorAt(this.#peek(), `error parsing list, expected comma or list end, got: ${kindName(this.#peek())}`);
+      if (items.length > 0 && !this.#takeIf(','))
+        throw errorAt(this.#peek(), `error parsing list, expected comma or list end, got: ${kindName(this.#peek())}`);
       if (this.#takeIf(']')) return { kind: 'list', items, position: start };
       items.push(this.#value());
     }
@@ -198,5 +202,7 @@ export function blocksOf(item: HclItem, labelCount: number): Block[] {
   if (item.value.kind === 'list') return item.value.items.flatMap((value) => blocksOf({ ...item, value }, labelCount));
   if (item.value.kind !== 'object') throw errorAt(item.position, `${item.keys[0]} must be a block`);
   if (labels.length >= labelCount) return [{ labels, body: item.value.items, position: item.position }];
-  return item.value.items.flatMap((inner) => blocksOf({ ...inner, keys: [...item.keys, ...inner.keys], position: item.position }, labelCount));
+  return item.value.items.flatMap((inner) =>
+    blocksOf({ ...inner, keys: [...item.keys, ...inner.keys], position: item.position }, labelCount),
+  );
 }

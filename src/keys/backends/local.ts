@@ -32,7 +32,10 @@ export function localBackend(keys: LocalKeys, random: RandomBytes): KeyBackend {
     async open(sealed) {
       const holder = named.find(({ id }) => id === sealed.keyId);
       if (holder === undefined)
-        throw new Fault('invalid-request', `the data was sealed with key ${sealed.keyId}, which is neither the current nor the previous key given here`);
+        throw new Fault(
+          'invalid-request',
+          `the data was sealed with key ${sealed.keyId}, which is neither the current nor the previous key given here`,
+        );
       const plaintext = open(
         holder.key,
         sealed.ciphertext.subarray(0, nonceBytes),

@@ -35,7 +35,13 @@ export interface AuditDevices extends AuditTrail {
   stop(): Promise<void>;
   reopen(): Promise<void>;
   list(): readonly DeviceRecord[];
-  enable(device: { readonly path: string; readonly type: string; readonly description: string; readonly options: Readonly<Record<string, string>>; readonly local: boolean }): Promise<void>;
+  enable(device: {
+    readonly path: string;
+    readonly type: string;
+    readonly description: string;
+    readonly options: Readonly<Record<string, string>>;
+    readonly local: boolean;
+  }): Promise<void>;
   disable(path: string): Promise<void>;
   /** Throws Fault `invalid-request` for a device that is not there. */
   hash(path: string, input: string): string;
@@ -71,8 +77,12 @@ export function createDevices(parts: DeviceParts): AuditDevices {
 
   const write = async (type: 'request' | 'response', life: Life): Promise<void> => {
     const now = clock.now();
-    const results = await Promise.allSettled(devices.map(async ({ sink, line }) => sink.append(auditLine(type, life, now, { ...line, headers }))));
-    const failed = results.flatMap((result, at) => (result.status === 'rejected' ? [{ device: devices[at]?.record.path, error: result.reason as unknown }] : []));
+    const results = await Promise.allSettled(
+      devices.map(async ({ sink, line }) => sink.append(auditLine(type, life, now, { ...line, headers }))),
+    );
+    const failed = results.flatMap((result, at) =>
+      result.status === 'rejected' ? [{ device: devices[at]?.record.path, error: result.reason as unknown }] : [],
+    );
     for (const failure of failed) log.error('an audit device did not take a line', failure);
     // Fails closed: what nobody could write down does not happen, or is not answered.
     if (devices.length > 0 && failed.length === devices.length) throw new Fault('internal', 'internal error');
@@ -117,8 +127,13 @@ export function createDevices(parts: DeviceParts): AuditDevices {
     },
     list: () => table.devices,
     async enable(wanted) {
-      if (wanted.type !== 'file') throw new Fault('invalid-request', `unknown backend type: ${JSON.stringify(wanted.type)}: ${JSON.stringify(wanted.type)} is not supported yet, use file`);
-      if (table.devices.some(({ path }) => path.startsWith(wanted.path) || wanted.path.startsWith(path))) throw new Fault('invalid-request', 'path already in use');
+      if (wanted.type !== 'file')
+        throw new Fault(
+          'invalid-request',
+          `unknown backend type: ${JSON.stringify(wanted.type)}: ${JSON.stringify(wanted.type)} is not supported yet, use file`,
+        );
+      if (table.devices.some(({ path }) => path.startsWith(wanted.path) || wanted.path.startsWith(path)))
+        throw new Fault('invalid-request', 'path already in use');
       const options = { ...wanted.options, file_path: allowedPath(wanted.options, parts.directory) };
       const record: DeviceRecord = { ...wanted, type: 'file', options, salt: Buffer.from(parts.random(32)).toString('base64') };
       const device = await openDevice(record);
@@ -155,7 +170,8 @@ async function openDevice(record: DeviceRecord): Promise<Device> {
   const { options } = record;
   const salt = keyFromBytes(Buffer.from(record.salt, 'base64'));
   const mode = options['mode'] === undefined ? 0o600 : Number.parseInt(options['mode'], 8);
-  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new Fault('invalid-request', 'the option mode must be an octal number such as 0600');
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777)
+    throw new Fault('invalid-request', 'the option mode must be an octal number such as 0600');
   // OpenBao reads mode 0000 as "leave the file's mode as it is"; private is the safer reading.
   const sink = await openSink({ path: options['file_path'] ?? 'stdout', mode: mode === 0 ? 0o600 : mode, deadline });
   return {
@@ -178,7 +194,10 @@ function allowedPath(options: Readonly<Record<string, string>>, directory: strin
   if (wanted === undefined || wanted === '') throw new Fault('invalid-request', 'file_path is required');
   if (wanted === 'stdout') return wanted;
   if (directory === undefined)
-    throw new Fault('invalid-request', 'audit files can be enabled only where the configuration names a directory for them: set audit_directory, or use file_path=stdout');
+    throw new Fault(
+      'invalid-request',
+      'audit files can be enabled only where the configuration names a directory for them: set audit_directory, or use file_path=stdout',
+    );
   const full = isAbsolute(wanted) ? resolve(wanted) : resolve(directory, wanted);
   const inside = relative(resolve(directory), full);
   if (inside === '' || inside.startsWith('..') || isAbsolute(inside))
@@ -188,6 +207,7 @@ function allowedPath(options: Readonly<Record<string, string>>, directory: strin
 
 function decode(bytes: Uint8Array): Table {
   const table = JSON.parse(Buffer.from(bytes).toString()) as Table;
-  if (table.format !== 1) throw new Fault('corrupted', 'the table of audit devices was written by a newer version; start that version again');
+  if (table.format !== 1)
+    throw new Fault('corrupted', 'the table of audit devices was written by a newer version; start that version again');
   return table;
 }

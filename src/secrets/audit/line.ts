@@ -85,7 +85,9 @@ function response({ outcome, mount, operation }: Life, options: LineOptions): Js
           : hashedData(data, mount?.config.audit_non_hmac_response_keys, options),
     warnings: warnings ?? undefined,
     wrap_info:
-      wrapInfo === null ? undefined : { ...wrapInfo, token: secret(wrapInfo.token, options), accessor: accessor(wrapInfo.accessor, options) },
+      wrapInfo === null
+        ? undefined
+        : { ...wrapInfo, token: secret(wrapInfo.token, options), accessor: accessor(wrapInfo.accessor, options) },
   });
 }
 
@@ -126,7 +128,8 @@ function hashedData(data: Readonly<Json>, plainKeys: readonly string[] | undefin
   if (Object.keys(data).length === 0) return undefined;
   if (raw) return data as Json;
   const made: Json = {};
-  for (const [name, value] of Object.entries(data)) define(made, name, plainKeys?.includes(name) === true ? value : hashedValue(value, salt));
+  for (const [name, value] of Object.entries(data))
+    define(made, name, plainKeys?.includes(name) === true ? value : hashedValue(value, salt));
   return made;
 }
 

@@ -61,7 +61,8 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
     const sealed = await storage.get(keyringKey);
     if (sealed === undefined) throw new Fault('not-initialized', 'the store holds no keyring: it is not initialised');
     const keyring = openKeyring(sealed, rootKey);
-    if (keyring === undefined) throw new Fault('invalid-request', 'the given shares do not make the root key of this store; progress was reset');
+    if (keyring === undefined)
+      throw new Fault('invalid-request', 'the given shares do not make the root key of this store; progress was reset');
     return keyring;
   };
   const openEntry = async (key: string, entry: Uint8Array): Promise<Uint8Array> => {
@@ -114,7 +115,10 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
       entries.forget();
     },
     async rotate() {
-      await rewriteKeyring(unsealed().rootKey, (keyring) => [...keyring, freshTerm((keyring.at(-1)?.number ?? 0) + 1, random, clock.now())]);
+      await rewriteKeyring(unsealed().rootKey, (keyring) => [
+        ...keyring,
+        freshTerm((keyring.at(-1)?.number ?? 0) + 1, random, clock.now()),
+      ]);
       return info();
     },
     rekey: (rootKey) => rewriteKeyring(rootKey, (keyring) => keyring),

@@ -81,7 +81,10 @@ export type Handlers<C extends Contract> = HandlersFor<C, EngineRequest, Answer>
 
 type Handler = (input: Record<string, unknown>, request: EngineRequest) => Promise<Answer | undefined> | Answer | undefined;
 export type AnyHandlers = Readonly<
-  Record<string, Partial<Record<Verb, Handler>> & { readonly exists?: (input: Record<string, unknown>, request: EngineRequest) => Promise<boolean> }>
+  Record<
+    string,
+    Partial<Record<Verb, Handler>> & { readonly exists?: (input: Record<string, unknown>, request: EngineRequest) => Promise<boolean> }
+  >
 >;
 
 export interface MountView {

@@ -52,4 +52,10 @@ export type Reply =
   | { readonly kind: 'envelope'; readonly status: number; readonly envelope: Envelope; readonly injected: boolean }
   | { readonly kind: 'bare'; readonly status: number; readonly data: Readonly<Record<string, unknown>> }
   | { readonly kind: 'raw'; readonly status: number; readonly contentType: string; readonly body: Uint8Array | string }
-  | { readonly kind: 'errors'; readonly status: number; readonly errors: readonly string[]; readonly data?: Readonly<Record<string, unknown>>; readonly warnings?: readonly string[] };
+  | {
+      readonly kind: 'errors';
+      readonly status: number;
+      readonly errors: readonly string[];
+      readonly data?: Readonly<Record<string, unknown>>;
+      readonly warnings?: readonly string[];
+    };

@@ -14,12 +14,22 @@ export function helpFor(mounted: Mounted, match: Match | undefined): Reply {
   return {
     kind: 'bare',
     status: 200,
-    data: { help, see_also: null, openapi: openapiFor([{ path: mounted.path, contract: { ...contract, routes: Object.fromEntries(routes.map((route) => [route.path, route])) } }]) },
+    data: {
+      help,
+      see_also: null,
+      openapi: openapiFor([
+        { path: mounted.path, contract: { ...contract, routes: Object.fromEntries(routes.map((route) => [route.path, route])) } },
+      ]),
+    },
   };
 }
 
 function mountHelp(description: string, routes: readonly RouteSpec[]): string {
-  return [`## DESCRIPTION\n\n${description}\n`, '## PATHS\n', ...routes.map((route) => `    ${route.path}\n        ${route.summary}\n`)].join('\n');
+  return [
+    `## DESCRIPTION\n\n${description}\n`,
+    '## PATHS\n',
+    ...routes.map((route) => `    ${route.path}\n        ${route.summary}\n`),
+  ].join('\n');
 }
 
 const shown: readonly Verb[] = ['read', 'list', 'write', 'patch', 'delete'];
@@ -27,8 +37,12 @@ const shown: readonly Verb[] = ['read', 'list', 'write', 'patch', 'delete'];
 function routeHelp(spec: RouteSpec): string {
   const parameters = new Map(Object.entries(spec.fields));
   for (const verb of shown) for (const [name, field] of Object.entries(spec.operations[verb]?.input ?? {})) parameters.set(name, field);
-  const lines = [...parameters].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, field]) => `    ${name} (${field.kind})\n        ${field.description}\n`);
-  const operations = shown.flatMap((verb) => (spec.operations[verb] === undefined ? [] : [`    ${verb}\n        ${spec.operations[verb].summary}\n`]));
+  const lines = [...parameters]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, field]) => `    ${name} (${field.kind})\n        ${field.description}\n`);
+  const operations = shown.flatMap((verb) =>
+    spec.operations[verb] === undefined ? [] : [`    ${verb}\n        ${spec.operations[verb].summary}\n`],
+  );
   return [
     `Request:        ${spec.path}\n\n${spec.summary}\n`,
     ...(lines.length === 0 ? [] : ['## PARAMETERS\n', ...lines]),

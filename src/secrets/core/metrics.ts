@@ -30,7 +30,11 @@ export function createMetrics(): Metrics {
 
   return {
     observe(name, milliseconds, labels = {}) {
-      const summary = entry(entry(summaries, name, () => new Map<string, Summary>()), labelText(labels), newSummary);
+      const summary = entry(
+        entry(summaries, name, () => new Map<string, Summary>()),
+        labelText(labels),
+        newSummary,
+      );
       summary.recent[summary.count % kept] = milliseconds;
       summary.count += 1;
       summary.sum += milliseconds;
@@ -54,7 +58,8 @@ export function createMetrics(): Metrics {
       for (const [name, byLabel] of summaries) {
         lines.push(`# TYPE ${name} summary`);
         for (const [labels, summary] of byLabel) {
-          for (const quantile of quantiles) lines.push(`${name}${braced(joined(labels, `quantile="${quantile}"`))} ${quantileOf(summary, quantile)}`);
+          for (const quantile of quantiles)
+            lines.push(`${name}${braced(joined(labels, `quantile="${quantile}"`))} ${quantileOf(summary, quantile)}`);
           lines.push(`${name}_sum${braced(labels)} ${summary.sum}`, `${name}_count${braced(labels)} ${summary.count}`);
         }
       }
@@ -63,9 +68,18 @@ export function createMetrics(): Metrics {
     json() {
       return {
         Gauges: [...gauges].map(([Name, read]) => ({ Name, Value: read(), Labels: {} })),
-        Counters: [...counters].flatMap(([Name, counter]) => [...counter].map(([labels, Count]) => ({ Name, Count, Labels: labelsOf(labels) }))),
+        Counters: [...counters].flatMap(([Name, counter]) =>
+          [...counter].map(([labels, Count]) => ({ Name, Count, Labels: labelsOf(labels) })),
+        ),
         Samples: [...summaries].flatMap(([Name, byLabel]) =>
-          [...byLabel].map(([labels, { count, sum, max }]) => ({ Name, Count: count, Sum: sum, Max: max, Mean: count === 0 ? 0 : sum / count, Labels: labelsOf(labels) })),
+          [...byLabel].map(([labels, { count, sum, max }]) => ({
+            Name,
+            Count: count,
+            Sum: sum,
+            Max: max,
+            Mean: count === 0 ? 0 : sum / count,
+            Labels: labelsOf(labels),
+          })),
         ),
       };
     },
@@ -99,7 +113,9 @@ function braced(labels: string): string {
 }
 
 function labelsOf(text: string): Record<string, string> {
-  return Object.fromEntries([...text.matchAll(/(\w+)=("(?:[^"\\]|\\.)*")/g)].map(([, name, value]) => [name as string, JSON.parse(value as string) as string]));
+  return Object.fromEntries(
+    [...text.matchAll(/(\w+)=("(?:[^"\\]|\\.)*")/g)].map(([, name, value]) => [name as string, JSON.parse(value as string) as string]),
+  );
 }
 
 function quantileOf({ recent, count }: Summary, quantile: number): number {

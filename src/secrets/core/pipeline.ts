@@ -30,7 +30,10 @@ export interface PipelineParts {
   };
   readonly aclFor: (policies: readonly string[]) => Promise<Acl>;
   readonly leases: {
-    issue(terms: LeaseTerms, origin: { readonly path: string; readonly mountUuid: string; readonly tokenKey: string }): Promise<{ readonly leaseId: string }>;
+    issue(
+      terms: LeaseTerms,
+      origin: { readonly path: string; readonly mountUuid: string; readonly tokenKey: string },
+    ): Promise<{ readonly leaseId: string }>;
   };
   readonly wrap: (body: string, options: { ttl: number; creationPath: string; wrappedAccessor?: string }) => Promise<WrapInfo>;
   readonly audit: AuditTrail;
@@ -149,7 +152,9 @@ async function admit(parts: PipelineParts, life: Life, known: Pick<Admitted, 'mo
 async function handle(parts: PipelineParts, life: Life, admitted: Admitted, lastUse: boolean): Promise<Reply> {
   const { mounted, match, request } = admitted;
   if (mounted === undefined)
-    throw new Fault('unsupported-path', `no handler for route ${JSON.stringify(life.wire.path)}. route entry not found.`, { framed: false });
+    throw new Fault('unsupported-path', `no handler for route ${JSON.stringify(life.wire.path)}. route entry not found.`, {
+      framed: false,
+    });
   if (life.operation === 'help') return helpFor(mounted, match);
   if (match === undefined) throw new Fault('unsupported-path', 'unsupported path');
   const verb: Verb = life.operation === 'create' || life.operation === 'update' ? 'write' : life.operation;
@@ -171,7 +176,12 @@ interface Ending {
 async function settle(parts: PipelineParts, life: Life, answer: Answer | undefined, ending: Ending): Promise<Reply> {
   const { admitted, match, prepared } = ending;
   const leaseId = answer?.lease === undefined ? '' : await issueLease(parts, life, answer.lease, ending);
-  const facts = { requestId: life.wire.id, operation: life.operation, leaseId, warnings: answer === undefined ? [] : parameterWarnings(prepared) };
+  const facts = {
+    requestId: life.wire.id,
+    operation: life.operation,
+    leaseId,
+    warnings: answer === undefined ? [] : parameterWarnings(prepared),
+  };
   const reply = replyFor(answer, match.route.spec, facts);
   const wanted = wrapSeconds(life, admitted, answer);
   if (wanted > 0 && reply.kind === 'errors') throw new Fault('unsupported-path', 'unsupported path', { framed: false });
@@ -200,7 +210,10 @@ async function issueLease(parts: PipelineParts, life: Life, terms: LeaseTerms, e
   if (found === undefined || mounted === undefined) throw new Fault('internal', 'a leased secret needs a token');
   const { leaseId } = await parts.leases.issue(terms, { path: life.wire.path, mountUuid: mounted.record.uuid, tokenKey: found.key });
   if (ending.lastUse)
-    throw new Fault('invalid-request', 'Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.');
+    throw new Fault(
+      'invalid-request',
+      'Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.',
+    );
   return leaseId;
 }
 
@@ -209,10 +222,19 @@ function wrapSeconds(life: Life, { match }: Admitted, answer: Answer | undefined
   return life.wire.wrapTtl ?? 0;
 }
 
-async function wrapReply(parts: PipelineParts, life: Life, answer: Answer, options: { facts: Parameters<typeof envelopeFor>[1]; ttl: number }): Promise<WrapInfo> {
+async function wrapReply(
+  parts: PipelineParts,
+  life: Life,
+  answer: Answer,
+  options: { facts: Parameters<typeof envelopeFor>[1]; ttl: number },
+): Promise<WrapInfo> {
   const body = JSON.stringify(envelopeFor(answer, options.facts));
   const wrappedAccessor = answer.auth?.accessor;
-  return parts.wrap(body, { ttl: options.ttl, creationPath: life.wire.path, ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }) });
+  return parts.wrap(body, {
+    ttl: options.ttl,
+    creationPath: life.wire.path,
+    ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }),
+  });
 }
 
 function validated(match: Match, verb: Verb, data: WireRequest['data']): Prepared {
@@ -228,7 +250,9 @@ function parameterWarnings({ ignored, replaced }: Prepared): string[] {
   const warnings: string[] = [];
   if (ignored.length > 0) warnings.push(`Endpoint ignored these unrecognized parameters: [${ignored.join(' ')}]`);
   if (replaced.length > 0)
-    warnings.push(`Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${replaced.join(' ')}]`);
+    warnings.push(
+      `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${replaced.join(' ')}]`,
+    );
   return warnings;
 }
 
@@ -282,7 +306,13 @@ async function auditFault(parts: PipelineParts, life: Life, requestLineWritten: 
 function report(log: Log, life: Life, fault: Fault): void {
   if (fault.http < 500 || fault.code === 'sealed') return;
   const mount: MountRecord | undefined = life.mount;
-  log.error('a request failed', { request_id: life.wire.id, operation: life.operation, mount_type: mount?.type, error: fault, ...fault.fields });
+  log.error('a request failed', {
+    request_id: life.wire.id,
+    operation: life.operation,
+    mount_type: mount?.type,
+    error: fault,
+    ...fault.fields,
+  });
 }
 
 function alwaysAnswered(parts: PipelineParts, wire: WireRequest): Match | undefined {

@@ -35,7 +35,8 @@ export function sanitizePolicies(names: readonly string[], addDefault: boolean):
 export function choosePolicies(wish: PolicyWish): string[] {
   const chosen = wish.role !== undefined && restricts(wish.role) ? fromRole(wish, wish.role) : fromParent(wish);
   for (const policy of chosen) if (reserved.includes(policy)) throw refused(`cannot assign policy ${JSON.stringify(policy)}`);
-  if (chosen.includes('root') && !wish.parent.includes('root')) throw refused('root tokens may not be created without parent token being root');
+  if (chosen.includes('root') && !wish.parent.includes('root'))
+    throw refused('root tokens may not be created without parent token being root');
   return chosen;
 }
 
@@ -51,7 +52,8 @@ function fromRole({ wanted, noDefault, parent }: PolicyWish, role: RolePolicies)
   const isDisallowed = (name: string): boolean => role.disallowed.includes(name) || matchesAny(role.disallowedGlob, name);
   const addDefault = !noDefault && !role.noDefault && !isDisallowed('default');
   const asked = wanted.length === 0 ? [] : sanitizePolicies(wanted, addDefault);
-  const chosen = asked.length > 0 ? withinAllowed(asked, role, addDefault) : sanitizePolicies(hasAllowed(role) ? role.allowed : parent, addDefault);
+  const chosen =
+    asked.length > 0 ? withinAllowed(asked, role, addDefault) : sanitizePolicies(hasAllowed(role) ? role.allowed : parent, addDefault);
   for (const policy of chosen) if (isDisallowed(policy)) throw refused(`token policy ${JSON.stringify(policy)} is disallowed by this role`);
   return chosen;
 }
@@ -60,7 +62,9 @@ function withinAllowed(asked: string[], role: RolePolicies, addDefault: boolean)
   if (!hasAllowed(role)) return asked;
   const allowed = sanitizePolicies(role.allowed, addDefault);
   if (asked.every((name) => allowed.includes(name) || matchesAny(role.allowedGlob, name))) return asked;
-  throw refused(`token policies (${goList(asked)}) must be subset of the role's allowed policies (${goList(allowed)}) or glob policies (${goList(role.allowedGlob)})`);
+  throw refused(
+    `token policies (${goList(asked)}) must be subset of the role's allowed policies (${goList(allowed)}) or glob policies (${goList(role.allowedGlob)})`,
+  );
 }
 
 function hasAllowed(role: RolePolicies): boolean {

@@ -3,7 +3,7 @@
 import type { Log } from '../../base/log.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { childKey, revocationKey, tokenLayout } from './token-entry.ts';
-import { decodeRevocation, orphanToken, readToken, removeToken, type RevocationRecord } from './token-store.ts';
+import { decodeRevocation, orphanToken, type RevocationRecord, readToken, removeToken } from './token-store.ts';
 
 export interface RevocationParts {
   readonly storage: Storage;
@@ -77,7 +77,11 @@ async function finishTree(parts: RevocationParts, root: string): Promise<void> {
 }
 
 /** No child can be added any more: making one reads the parent's entry in its commit. Resolves to the revoked ones. */
-async function releaseChildren({ storage, signal }: RevocationParts, parent: string, mode: RevocationRecord['children']): Promise<string[]> {
+async function releaseChildren(
+  { storage, signal }: RevocationParts,
+  parent: string,
+  mode: RevocationRecord['children'],
+): Promise<string[]> {
   const revoked: string[] = [];
   for (;;) {
     signal.throwIfAborted();

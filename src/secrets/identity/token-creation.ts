@@ -5,8 +5,8 @@ import { parseDurationSeconds } from '../../base/durations.ts';
 import { Fault } from '../../base/fault.ts';
 import type { InputOf } from '../../schema/contract.ts';
 import { choosePolicies } from './policy-names.ts';
-import type { FoundToken, TokenTerms } from './tokens.ts';
 import type { TokenRole } from './token-roles.ts';
+import type { FoundToken, TokenTerms } from './tokens.ts';
 
 export type CreationInput = InputOf<(typeof tokenContract)['routes']['create'], 'write'>;
 
@@ -23,14 +23,9 @@ export interface CreationContext {
 /** Throws Fault `invalid-request` with the texts that clients know. */
 export function termsOf(input: CreationInput, context: CreationContext): TokenTerms {
   const { parent, sudo, role } = context;
-  if (parent.entry.numUses !== 0) throw refused('restricted use token cannot generate child tokens');
   const type = tokenType(input.type ?? '', role?.terms.type);
   const times = timesOf(input);
-  checkBatch(type, input, times);
-  if ((input.num_uses ?? 0) < 0) throw refused('number of uses cannot be negative');
-  checkPrivileges(input, times.period, sudo);
-  if ((input.entity_alias ?? '') !== '' && role?.terms.entityAliases.includes((input.entity_alias as string).toLowerCase()) !== true)
-    throw refused(role === undefined ? "'entity_alias' is only allowed in combination with token role" : "invalid 'entity_alias' value");
+  checkRequest(input, context, type, times);
   const policies = choosePolicies({
     wanted: input.policies ?? [],
     noDefault: input.no_default_policy === true,
@@ -38,11 +33,10 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     sudo,
     role: role?.terms.policies,
   });
-  const withoutEnd = times.ttl === 0 && times.period === 0 && times.explicitMaxTtl === 0;
-  if (policies.includes('root') && withoutEnd && parent.entry.expires !== null) throw refused('expiring root tokens cannot create non-expiring root tokens');
+  checkEnd(policies, times, parent);
   const orphan = context.orphan || input.no_parent === true || role?.terms.orphan === true;
   return {
-    path: role === undefined || role.terms.pathSuffix === '' ? context.path : `${context.path}/${role.terms.pathSuffix}`,
+    path: suffixed(context.path, role?.terms.pathSuffix),
     policies,
     displayName: displayName(input.display_name ?? ''),
     meta: input.meta === undefined || Object.keys(input.meta).length === 0 ? null : input.meta,
@@ -53,9 +47,34 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     parent: orphan ? undefined : parent.key,
     role: role?.name,
     boundCidrs: role?.terms.boundCidrs,
-    id: input.id === undefined || input.id === '' ? undefined : input.id,
+    id: input.id || undefined,
     type,
   };
+}
+
+function suffixed(path: string, suffix: string | undefined): string {
+  return suffix === undefined || suffix === '' ? path : `${path}/${suffix}`;
+}
+
+function checkAlias(alias: string, role: TokenRole | undefined): void {
+  if (alias === '') return;
+  if (role === undefined) throw refused("'entity_alias' is only allowed in combination with token role");
+  if (!role.entityAliases.includes(alias.toLowerCase())) throw refused("invalid 'entity_alias' value");
+}
+
+function checkEnd(policies: readonly string[], times: Times, parent: FoundToken): void {
+  const withoutEnd = times.ttl === 0 && times.period === 0 && times.explicitMaxTtl === 0;
+  if (policies.includes('root') && withoutEnd && parent.entry.expires !== null)
+    throw refused('expiring root tokens cannot create non-expiring root tokens');
+}
+
+/** What is refused whatever the policies are. */
+function checkRequest(input: CreationInput, { parent, sudo, role }: CreationContext, type: 'service' | 'batch', times: Times): void {
+  if (parent.entry.numUses !== 0) throw refused('restricted use token cannot generate child tokens');
+  checkBatch(type, input, times);
+  if ((input.num_uses ?? 0) < 0) throw refused('number of uses cannot be negative');
+  checkPrivileges(input, times.period, sudo);
+  checkAlias(input.entity_alias ?? '', role?.terms);
 }
 
 interface Times {
@@ -102,7 +121,8 @@ function checkBatch(type: 'service' | 'batch', input: CreationInput, times: Time
 function checkPrivileges(input: CreationInput, period: number, sudo: boolean): void {
   const id = input.id ?? '';
   if (id !== '' && !sudo) throw refused('root or sudo privileges required to specify token id');
-  for (const prefix of ['hvs.', 'hvb.', 'hvr.']) if (id.startsWith(prefix)) throw refused(`custom token ID cannot have the '${prefix}' prefix`);
+  for (const prefix of ['hvs.', 'hvb.', 'hvr.'])
+    if (id.startsWith(prefix)) throw refused(`custom token ID cannot have the '${prefix}' prefix`);
   if (input.no_parent === true && !sudo) throw refused('root or sudo privileges required to create orphan token');
   if (period > 0 && !sudo) throw refused('root or sudo privileges required to create periodic token');
 }

@@ -3,7 +3,7 @@
 import { tokenContract } from '../../api/token.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
-import { type Answer, type Caller, engine, type EngineRequest, type Handlers, type OpenEngine } from '../core/engine.ts';
+import { type Answer, type Caller, type EngineRequest, engine, type Handlers, type OpenEngine } from '../core/engine.ts';
 import { type CreationInput, termsOf } from './token-creation.ts';
 import { createTokenRoles, describeRole, type TokenRoles } from './token-roles.ts';
 import { authBlock, describeToken } from './token-view.ts';
@@ -27,7 +27,13 @@ export { createTokenRoles };
 export function openTokenMethod(parts: TokenMethodParts): OpenEngine {
   return engine<typeof tokenContract>({
     contract: tokenContract,
-    handlers: { ...creationHandlers(parts), ...lookupHandlers(parts), ...renewalHandlers(parts), ...revocationHandlers(parts), ...roleHandlers(parts) },
+    handlers: {
+      ...creationHandlers(parts),
+      ...lookupHandlers(parts),
+      ...renewalHandlers(parts),
+      ...revocationHandlers(parts),
+      ...roleHandlers(parts),
+    },
   });
 }
 
@@ -35,7 +41,11 @@ type TokenHandlers = Handlers<typeof tokenContract>;
 
 function creationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'create' | 'createOrphan' | 'createWithRole'> {
   const { tokens, roles } = parts;
-  const make = async (input: CreationInput, request: EngineRequest, options: { readonly orphan: boolean; readonly role?: string }): Promise<Answer> => {
+  const make = async (
+    input: CreationInput,
+    request: EngineRequest,
+    options: { readonly orphan: boolean; readonly role?: string },
+  ): Promise<Answer> => {
     const caller = callerOf(request);
     const entry = await tokens.look(caller.key);
     if (entry === undefined) throw new Fault('invalid-request', 'batch tokens cannot create more tokens');
@@ -110,7 +120,9 @@ function renewalHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'renew' |
   };
 }
 
-function revocationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'revoke' | 'revokeSelf' | 'revokeAccessor' | 'revokeOrphan' | 'tidy'> {
+function revocationHandlers(
+  parts: TokenMethodParts,
+): Pick<TokenHandlers, 'revoke' | 'revokeSelf' | 'revokeAccessor' | 'revokeOrphan' | 'tidy'> {
   const { tokens } = parts;
   /** A token that is expired, but not yet cleared away, is cleared away. */
   const revoke = async (token: string): Promise<void> => {
@@ -145,7 +157,8 @@ function revocationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'revok
   };
 }
 
-export const tidyStarted = "Tidy operation successfully started. Any information from the operation will be printed to Casemate's server logs.";
+export const tidyStarted =
+  "Tidy operation successfully started. Any information from the operation will be printed to Casemate's server logs.";
 
 function roleHandlers({ roles }: TokenMethodParts): Pick<TokenHandlers, 'roles' | 'role'> {
   return {
@@ -175,7 +188,7 @@ async function byAccessor(tokens: Tokens, accessor: string | undefined): Promise
 }
 
 async function unknownPolicies({ policyExists }: TokenMethodParts, policies: readonly string[]): Promise<string[]> {
-  const known = await Promise.all(policies.map((name) => name === 'root' || policyExists(name)));
+  const known = await Promise.all(policies.map(async (name) => name === 'root' || policyExists(name)));
   return policies.filter((_, index) => known[index] === false).map((name) => `Policy ${JSON.stringify(name)} does not exist`);
 }
 

@@ -3,7 +3,17 @@
 import type { Transaction } from '../../storage/storage.ts';
 import { encodeDue, encodeLease, recordKey, tokenExpiryKey, tokenLeaseId } from '../leases/lease-record.ts';
 import { decodeEntry, encodeEntry } from '../leases/stored.ts';
-import { type AccessorEntry, accessorKey, childKey, decodeToken, encodeToken, idKey, revocationKey, type TokenEntry, wrappedKey } from './token-entry.ts';
+import {
+  type AccessorEntry,
+  accessorKey,
+  childKey,
+  decodeToken,
+  encodeToken,
+  idKey,
+  revocationKey,
+  type TokenEntry,
+  wrappedKey,
+} from './token-entry.ts';
 
 /** What is left to do for a token that was revoked. */
 export interface RevocationRecord {

@@ -6,7 +6,18 @@ import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
 import { calculateTtl, type TtlBounds, type TtlGrant } from '../leases/ttl.ts';
 import type { Revocations } from './revocations.ts';
-import { accessorKey, decodeAccessor, decodeToken, type FoundToken, idKey, lastUse, revocationKey, tokenKey, tokenLayout, type TokenEntry } from './token-entry.ts';
+import {
+  accessorKey,
+  decodeAccessor,
+  decodeToken,
+  type FoundToken,
+  idKey,
+  lastUse,
+  revocationKey,
+  type TokenEntry,
+  tokenKey,
+  tokenLayout,
+} from './token-entry.ts';
 import { addToken, changeToken, readToken, removeToken } from './token-store.ts';
 
 export type { FoundToken, TokenEntry } from './token-entry.ts';
@@ -101,7 +112,8 @@ const randomLength = 24;
 export function createTokens(parts: TokenParts): Tokens {
   const { storage, cached, clock } = parts;
   const keyOf = (token: string): string => tokenKey(parts.salt(), token);
-  const alive = (entry: TokenEntry | undefined): entry is TokenEntry => entry !== undefined && (entry.expires === null || entry.expires > clock.now());
+  const alive = (entry: TokenEntry | undefined): entry is TokenEntry =>
+    entry !== undefined && (entry.expires === null || entry.expires > clock.now());
 
   const look = async (key: string): Promise<TokenEntry | undefined> => {
     const known = await cached(idKey(key), decodeToken);
@@ -149,7 +161,11 @@ export function createTokens(parts: TokenParts): Tokens {
   };
 }
 
-async function takeUse(transaction: Transaction, key: string, alive: (entry: TokenEntry | undefined) => entry is TokenEntry): Promise<{ readonly last: boolean } | undefined> {
+async function takeUse(
+  transaction: Transaction,
+  key: string,
+  alive: (entry: TokenEntry | undefined) => entry is TokenEntry,
+): Promise<{ readonly last: boolean } | undefined> {
   const entry = await readToken(transaction, key);
   if (!alive(entry) || entry.numUses === lastUse) return undefined;
   if (entry.numUses === 0) return { last: false };
@@ -180,9 +196,11 @@ async function createToken(parts: TokenParts, terms: TokenTerms): Promise<MadeTo
   const token = terms.id ?? prefix + randomBase62(random, randomLength);
   const key = tokenKey(parts.salt(), token);
   await storage.transact(async (transaction) => {
-    if (terms.id !== undefined && (await isTaken(transaction, key))) throw new Fault('invalid-request', 'cannot create a token with a duplicate ID');
+    if (terms.id !== undefined && (await isTaken(transaction, key)))
+      throw new Fault('invalid-request', 'cannot create a token with a duplicate ID');
     // Read in this commit, so that no child slips in beside the parent's revocation.
-    if (entry.parent !== undefined && (await readToken(transaction, entry.parent)) === undefined) throw new Fault('permission-denied', 'permission denied');
+    if (entry.parent !== undefined && (await readToken(transaction, entry.parent)) === undefined)
+      throw new Fault('permission-denied', 'permission denied');
     addToken(transaction, key, entry);
     await terms.also?.(transaction, key);
   });
@@ -194,14 +212,17 @@ async function isTaken(transaction: Transaction, key: string): Promise<boolean> 
   return (await transaction.get(idKey(key))) !== undefined || (await transaction.get(revocationKey(key))) !== undefined;
 }
 
-async function entryFor(parts: TokenParts, terms: TokenTerms): Promise<{ readonly entry: TokenEntry; readonly warnings: readonly string[] }> {
+async function entryFor(
+  parts: TokenParts,
+  terms: TokenTerms,
+): Promise<{ readonly entry: TokenEntry; readonly warnings: readonly string[] }> {
   const now = parts.clock.now();
   const { parent, role, boundCidrs } = terms;
-  const batch = terms.type === 'batch';
+  const { type = 'service' } = terms;
   const { grant, warnings, explicitMaxTtl } = await firstGrant(parts, terms, now);
   const entry: TokenEntry = {
     format: 1,
-    accessor: batch ? '' : randomBase62(parts.random, randomLength),
+    accessor: type === 'batch' ? '' : randomBase62(parts.random, randomLength),
     policies: terms.policies,
     path: terms.path,
     meta: terms.meta ?? null,
@@ -216,14 +237,18 @@ async function entryFor(parts: TokenParts, terms: TokenTerms): Promise<{ readonl
     explicitMaxTtl,
     period: terms.period ?? 0,
     expires: grant?.expires ?? null,
-    renewable: grant !== undefined && !batch && terms.renewable !== false,
-    type: terms.type ?? 'service',
+    renewable: renewable(terms, grant),
+    type,
     ...(role === undefined ? {} : { role }),
     entityId: terms.entityId ?? '',
     ...(boundCidrs === undefined || boundCidrs.length === 0 ? {} : { boundCidrs }),
     ...(terms.wrapping === true ? { wrapping: true } : {}),
   };
   return { entry, warnings };
+}
+
+function renewable(terms: TokenTerms, grant: TtlGrant | undefined): boolean {
+  return grant !== undefined && terms.type !== 'batch' && terms.renewable !== false;
 }
 
 /** No grant is a token that never expires: only root tokens without any TTL are. */
@@ -236,7 +261,9 @@ async function firstGrant(
   const warnings: string[] = [];
   let explicitMaxTtl = terms.explicitMaxTtl ?? 0;
   if (explicitMaxTtl > bounds.max) {
-    warnings.push(`Explicit max TTL of ${explicitMaxTtl} seconds is greater than system/mount allowed value; value is capped to ${bounds.max} seconds`);
+    warnings.push(
+      `Explicit max TTL of ${explicitMaxTtl} seconds is greater than system/mount allowed value; value is capped to ${bounds.max} seconds`,
+    );
     explicitMaxTtl = bounds.max;
   }
   const limits = terms.role === undefined ? undefined : await parts.role(terms.role);
@@ -249,7 +276,11 @@ async function firstGrant(
   return { grant, warnings: [...warnings, ...grant.warnings], explicitMaxTtl };
 }
 
-async function renewToken(parts: TokenParts, key: string, increment: number): Promise<{ readonly entry: TokenEntry; readonly warnings: readonly string[] }> {
+async function renewToken(
+  parts: TokenParts,
+  key: string,
+  increment: number,
+): Promise<{ readonly entry: TokenEntry; readonly warnings: readonly string[] }> {
   return parts.storage.transact(async (transaction) => {
     const entry = await readToken(transaction, key);
     const now = parts.clock.now();

@@ -31,7 +31,9 @@ export function createClockGuard(clock: Clock, log: Log): ClockGuard {
         jumped += difference;
         if (jumped > tolerance) {
           until = monotonic + patience;
-          log.warn('the clock jumped forward; nothing is revoked for its age until it has come back or five minutes have passed', { milliseconds: jumped });
+          log.warn('the clock jumped forward; nothing is revoked for its age until it has come back or five minutes have passed', {
+            milliseconds: jumped,
+          });
         }
       }
       if (jumped > tolerance && monotonic < until) return true;

@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createClockGuard } from './clock-guard.ts';
 import { decodeDue, leaseLayout } from './lease-record.ts';
-import type { Leases, LeasedTokens } from './leases.ts';
+import type { LeasedTokens, Leases } from './leases.ts';
 
 export interface ExpiryParts {
   readonly storage: Storage;
@@ -40,7 +40,8 @@ export function createExpiry(parts: ExpiryParts): Expiry {
   const expireDue = async (): Promise<number> => {
     if (guard.holds()) return 0;
     const due = await dueKeys(storage, clock.now());
-    for (let start = 0; start < due.length; start += width) await Promise.all(due.slice(start, start + width).map((key) => expireOne(parts, key)));
+    for (let start = 0; start < due.length; start += width)
+      await Promise.all(due.slice(start, start + width).map((key) => expireOne(parts, key)));
     return due.length;
   };
 

@@ -1,7 +1,18 @@
 // What each change of a lease writes, as one commit: issuing, renewing, putting off, giving up, removing.
 
 import type { Storage, Transaction } from '../../storage/storage.ts';
-import { decodeLease, encodeDue, encodeLease, irrevocableKey, leaseExpiryKey, leaseLayout, type LeaseRecord, recordKey, type SecretLease, tokenIndexKey } from './lease-record.ts';
+import {
+  decodeLease,
+  encodeDue,
+  encodeLease,
+  irrevocableKey,
+  type LeaseRecord,
+  leaseExpiryKey,
+  leaseLayout,
+  recordKey,
+  type SecretLease,
+  tokenIndexKey,
+} from './lease-record.ts';
 
 const pageSize = 64;
 

@@ -6,7 +6,7 @@ import type { Log } from '../../base/log.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
 import type { LeaseTerms } from '../core/engine.ts';
-import { decodeDue, leaseLayout, type LeaseRecord, type SecretLease } from './lease-record.ts';
+import { decodeDue, type LeaseRecord, leaseLayout, type SecretLease } from './lease-record.ts';
 import { addLease, changeLease, leasesBelow, pagesBelow, readLease, removeLease } from './lease-store.ts';
 import { calculateTtl } from './ttl.ts';
 
@@ -119,7 +119,9 @@ export function createLeases(parts: LeaseParts): Leases {
 
   const revokeSoon = async (leaseId: string): Promise<void> => {
     await changeStored(storage, leaseId, (transaction, lease) => changeLease(transaction, lease, { ...lease, retryAt: clock.now() }));
-    revokeNow(leaseId).catch((thrown: unknown) => parts.log.warn('a lease could not be revoked in the background', { error: asFault(thrown) }));
+    revokeNow(leaseId).catch((thrown: unknown) =>
+      parts.log.warn('a lease could not be revoked in the background', { error: asFault(thrown) }),
+    );
   };
 
   const revokeOne = async (leaseId: string, options: { readonly sync: boolean; readonly force?: boolean }): Promise<Fault | undefined> => {
@@ -162,7 +164,8 @@ export function createLeases(parts: LeaseParts): Leases {
     },
     async expire(leaseId) {
       const record = await readLease(storage, leaseId);
-      if (record?.kind === 'secret' && record.irrevocable !== true && (record.retryAt ?? record.expires) <= clock.now()) await attempt(record);
+      if (record?.kind === 'secret' && record.irrevocable !== true && (record.retryAt ?? record.expires) <= clock.now())
+        await attempt(record);
     },
     async irrevocable() {
       const found: Irrevocable[] = [];
@@ -171,7 +174,8 @@ export function createLeases(parts: LeaseParts): Leases {
           const stored = await storage.get(leaseLayout.irrevocable + name);
           const due = stored === undefined ? undefined : decodeDue(stored);
           const record = due !== undefined && 'lease' in due ? await readLease(storage, due.lease) : undefined;
-          if (record?.kind === 'secret') found.push({ leaseId: record.leaseId, mountUuid: record.mountUuid, error: record.revokeError ?? '' });
+          if (record?.kind === 'secret')
+            found.push({ leaseId: record.leaseId, mountUuid: record.mountUuid, error: record.revokeError ?? '' });
         }
       return found;
     },
@@ -198,7 +202,8 @@ async function issueLease(parts: LeaseParts, terms: LeaseTerms, origin: LeaseOri
   };
   try {
     await parts.storage.transact(async (transaction) => {
-      if (lease.tokenKey !== '' && !(await parts.tokens.isKnown(transaction, lease.tokenKey))) throw new Fault('permission-denied', 'permission denied');
+      if (lease.tokenKey !== '' && !(await parts.tokens.isKnown(transaction, lease.tokenKey)))
+        throw new Fault('permission-denied', 'permission denied');
       addLease(transaction, lease);
     });
   } catch (thrown) {
@@ -225,7 +230,13 @@ async function renewLease({ storage, clock }: LeaseParts, leaseId: string, incre
     if (record.kind === 'token') throw new Fault('permission-denied', 'tokens cannot be renewed through this endpoint');
     if (record.retryAt !== undefined || record.expires <= now) throw new Fault('invalid-request', 'lease expired');
     if (!record.renewable) throw new Fault('invalid-request', 'lease is not renewable');
-    const { ttl, expires, warnings } = calculateTtl({ bounds: { default: record.ttl, max: record.maxTtl }, increment, ttl: record.ttl, created: record.issued, now });
+    const { ttl, expires, warnings } = calculateTtl({
+      bounds: { default: record.ttl, max: record.maxTtl },
+      increment,
+      ttl: record.ttl,
+      created: record.issued,
+      now,
+    });
     changeLease(transaction, record, { ...record, ttl, expires, lastRenewal: now });
     return { leaseId, ttl, renewable: record.renewable, warnings };
   });
@@ -247,11 +258,18 @@ async function putOff({ storage, clock, log }: LeaseParts, leaseId: string, faul
     const retryAt = clock.now() + retryBase * 2 ** (attempts - 1);
     changeLease(transaction, lease, { ...lease, attempts, retryAt, revokeError: fault.message, ...given });
   });
-  const message = attempts >= maxAttempts ? 'a lease could not be revoked and is given up; revoke it by hand' : 'a lease could not be revoked and is tried again later';
+  const message =
+    attempts >= maxAttempts
+      ? 'a lease could not be revoked and is given up; revoke it by hand'
+      : 'a lease could not be revoked and is tried again later';
   log.warn(message, { lease_id: leaseId, attempts, error: fault });
 }
 
-async function changeStored(storage: Storage, leaseId: string, change: (transaction: Transaction, lease: SecretLease) => void): Promise<void> {
+async function changeStored(
+  storage: Storage,
+  leaseId: string,
+  change: (transaction: Transaction, lease: SecretLease) => void,
+): Promise<void> {
   await storage.transact(async (transaction) => {
     const record = await readLease(transaction, leaseId);
     if (record?.kind === 'secret') change(transaction, record);

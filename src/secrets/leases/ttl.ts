@@ -38,14 +38,19 @@ export function calculateTtl(terms: TtlTerms): TtlGrant {
   let ttl = increment || terms.ttl || bounds.default;
   let limit = created + max * 1000;
   if (period > 0) {
-    if (period > max) warnings.push(`period of "${shortDuration(period)}" exceeded the effective max_ttl of "${shortDuration(max)}"; period value is capped accordingly`);
+    if (period > max)
+      warnings.push(
+        `period of "${shortDuration(period)}" exceeded the effective max_ttl of "${shortDuration(max)}"; period value is capped accordingly`,
+      );
     ttl = Math.min(period, max);
     limit = explicitMaxTtl > 0 ? created + explicitMaxTtl * 1000 : Number.POSITIVE_INFINITY;
   }
   if (limit <= now) throw new Fault('invalid-request', 'past the max TTL, cannot renew');
   const left = Math.round((limit - now) / 1000);
   if (ttl > left) {
-    warnings.push(`TTL of "${shortDuration(ttl)}" exceeded the effective max_ttl of "${shortDuration(left)}"; TTL value is capped accordingly`);
+    warnings.push(
+      `TTL of "${shortDuration(ttl)}" exceeded the effective max_ttl of "${shortDuration(left)}"; TTL value is capped accordingly`,
+    );
     ttl = left;
   }
   return { ttl, expires: Math.min(now + ttl * 1000, limit), warnings };

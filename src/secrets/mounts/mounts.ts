@@ -4,7 +4,15 @@ import { Fault } from '../../base/fault.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
 import type { EngineKind } from '../core/engine.ts';
-import { decodeTable, encodeTable, type MountConfig, type MountRecord, type MountTable, type MountTableName, requestPath } from './record.ts';
+import {
+  decodeTable,
+  encodeTable,
+  type MountConfig,
+  type MountRecord,
+  type MountTable,
+  type MountTableName,
+  requestPath,
+} from './record.ts';
 
 export const tableKey = 'core/mounts';
 /** Mounts that were disabled and whose entries are still to be deleted: `core/purge/<uuid>`. */
@@ -169,7 +177,14 @@ const builtInMounts: readonly NewMount[] = [
     options: null,
     local: true,
   },
-  { table: 'secret', path: 'identity/', type: 'identity', description: 'identity store', options: null, config: { passthrough_request_headers: ['Authorization'] } },
+  {
+    table: 'secret',
+    path: 'identity/',
+    type: 'identity',
+    description: 'identity store',
+    options: null,
+    config: { passthrough_request_headers: ['Authorization'] },
+  },
   {
     table: 'secret',
     path: 'sys/',
@@ -191,7 +206,8 @@ function checkNew(record: MountRecord, kinds: ReadonlyMap<string, EngineKind>): 
   // eslint-disable-next-line no-control-regex
   if (path === '/' || path.startsWith('/') || path.includes('//') || /[\u0000-\u001f\u007f]/.test(path) || path.split('/').includes('..'))
     throw new Fault('invalid-request', `invalid mount path ${JSON.stringify(path)}`);
-  if (table === 'secret' && reserved.some((prefix) => path.startsWith(prefix))) throw new Fault('invalid-request', `cannot mount ${JSON.stringify(path)}`);
+  if (table === 'secret' && reserved.some((prefix) => path.startsWith(prefix)))
+    throw new Fault('invalid-request', `cannot mount ${JSON.stringify(path)}`);
   if (single.has(type)) throw new Fault('invalid-request', `mount type of ${JSON.stringify(type)} is not mountable`);
   if (kinds.get(type)?.table !== table) throw new Fault('invalid-request', `plugin not found in the catalog: ${type}`);
 }
@@ -199,7 +215,8 @@ function checkNew(record: MountRecord, kinds: ReadonlyMap<string, EngineKind>): 
 function checkTtls(config: MountConfig, system: { readonly default: number; readonly max: number }): void {
   const max = config.max_lease_ttl === 0 ? system.max : config.max_lease_ttl;
   const least = config.default_lease_ttl;
-  if (max < least) throw new Fault('invalid-request', `backend max lease TTL of ${max} would be less than backend default lease TTL of ${least}`);
+  if (max < least)
+    throw new Fault('invalid-request', `backend max lease TTL of ${max} would be less than backend default lease TTL of ${least}`);
 }
 
 function checkRemoval(table: MountTableName, path: string): void {

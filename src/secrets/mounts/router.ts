@@ -1,8 +1,8 @@
 // Finds the mount of a request path and keeps its engine open: one engine per mount, opened at first use.
 
 import { Fault } from '../../base/fault.ts';
-import { type CompiledContract, compileContract } from '../../schema/routes.ts';
 import type { Contract } from '../../schema/contract.ts';
+import { type CompiledContract, compileContract } from '../../schema/routes.ts';
 import type { EngineKind, Host, OpenEngine } from '../core/engine.ts';
 import { type MountRecord, type MountTable, requestPath } from './record.ts';
 

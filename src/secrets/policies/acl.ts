@@ -29,7 +29,11 @@ export interface Acl {
   hasSudo(path: string): boolean;
   /** Whether any rule grants something at or below this path: for listings of mounts. */
   touches(path: string): boolean;
-  readonly rules: { readonly exact: ReadonlyMap<string, MergedRule>; readonly prefix: ReadonlyMap<string, MergedRule>; readonly segments: readonly SegmentRule[] };
+  readonly rules: {
+    readonly exact: ReadonlyMap<string, MergedRule>;
+    readonly prefix: ReadonlyMap<string, MergedRule>;
+    readonly segments: readonly SegmentRule[];
+  };
 }
 
 /** A rule with `+`. */
@@ -61,7 +65,9 @@ export function compileAcl(policies: readonly Policy[]): Acl {
 
   const longestPrefix = (path: string): Candidate | undefined => {
     const found = prefixes.find((start) => path.startsWith(start));
-    return found === undefined ? undefined : { pattern: `${found}*`, wildcardAt: found.length, isPrefix: true, pluses: 0, rule: prefix.get(found) as MergedRule };
+    return found === undefined
+      ? undefined
+      : { pattern: `${found}*`, wildcardAt: found.length, isPrefix: true, pluses: 0, rule: prefix.get(found) as MergedRule };
   };
   const bestGlob = (path: string): MergedRule | undefined => {
     let best = longestPrefix(path);
@@ -105,7 +111,9 @@ export function compileAcl(policies: readonly Policy[]): Acl {
       const below = (pattern: string) => pattern.startsWith(path);
       if ([...exact, ...prefix].some(([pattern, rule]) => below(pattern) && grants(rule))) return true;
       const parts = path.split('/').slice(0, -1);
-      return segments.some(({ segments: wanted, rule }) => grants(rule) && parts.every((part, at) => wanted[at] === '+' || wanted[at] === part));
+      return segments.some(
+        ({ segments: wanted, rule }) => grants(rule) && parts.every((part, at) => wanted[at] === '+' || wanted[at] === part),
+      );
     },
     rules: { exact, prefix, segments },
   };

@@ -5,7 +5,10 @@ import type { ParameterRules } from './policy.ts';
 
 type Rules = Pick<MergedRule, 'allowedParameters' | 'deniedParameters' | 'requiredParameters'>;
 
-export function parametersAllow({ requiredParameters, deniedParameters, allowedParameters }: Rules, data: Readonly<Record<string, unknown>>): boolean {
+export function parametersAllow(
+  { requiredParameters, deniedParameters, allowedParameters }: Rules,
+  data: Readonly<Record<string, unknown>>,
+): boolean {
   if (requiredParameters.length === 0 && deniedParameters === undefined && allowedParameters === undefined) return true;
   const given = new Map(Object.entries(data).map(([name, value]) => [name.toLowerCase(), value]));
   if (requiredParameters.some((name) => !given.has(name))) return false;

@@ -77,11 +77,14 @@ function ruleOf(path: string, body: readonly HclItem[]): PathRule {
   if (unknown.length > 0)
     throw new Fault(
       'invalid-request',
-      framed(unknown.map((item) => `path ${JSON.stringify(path)}: invalid key ${JSON.stringify(item.keys[0])} on line ${item.position.line}`)),
+      framed(
+        unknown.map((item) => `path ${JSON.stringify(path)}: invalid key ${JSON.stringify(item.keys[0])} on line ${item.position.line}`),
+      ),
     );
   const values = new Map(body.map((item) => [item.keys[0] as string, item.value]));
   const cleanPath = path.startsWith('/') ? path.slice(1) : path;
-  if (cleanPath.includes('+*')) throw new Fault('invalid-request', `path ${JSON.stringify(cleanPath)}: invalid use of wildcards ('+*' is forbidden)`);
+  if (cleanPath.includes('+*'))
+    throw new Fault('invalid-request', `path ${JSON.stringify(cleanPath)}: invalid use of wildcards ('+*' is forbidden)`);
   const wrapping = wrappingBounds(path, values);
   const allowed = parametersOf(path, 'allowed_parameters', values);
   const denied = parametersOf(path, 'denied_parameters', values);
@@ -91,7 +94,9 @@ function ruleOf(path: string, body: readonly HclItem[]): PathRule {
     capabilities: capabilitiesOf(path, values),
     ...(allowed === undefined ? {} : { allowedParameters: allowed }),
     ...(denied === undefined ? {} : { deniedParameters: denied }),
-    ...(required === undefined ? {} : { requiredParameters: strings(path, 'required_parameters', required).map((name) => name.toLowerCase()) }),
+    ...(required === undefined
+      ? {}
+      : { requiredParameters: strings(path, 'required_parameters', required).map((name) => name.toLowerCase()) }),
     ...wrapping,
   };
 }
@@ -106,7 +111,8 @@ function capabilitiesOf(path: string, values: ReadonlyMap<string, HclValue>): Re
   }
   const listed = values.get('capabilities');
   for (const word of listed === undefined ? [] : strings(path, 'capabilities', listed)) {
-    if (!capabilities.includes(word as Capability)) throw new Fault('invalid-request', `path ${JSON.stringify(path)}: invalid capability ${JSON.stringify(word)}`);
+    if (!capabilities.includes(word as Capability))
+      throw new Fault('invalid-request', `path ${JSON.stringify(path)}: invalid capability ${JSON.stringify(word)}`);
     granted.add(word as Capability);
   }
   return granted.has('deny') ? new Set(['deny']) : granted;
@@ -116,7 +122,8 @@ function wrappingBounds(path: string, values: ReadonlyMap<string, HclValue>): Pi
   const seconds = (key: string): number | undefined => {
     const value = values.get(key);
     if (value === undefined) return undefined;
-    if (value.kind !== 'string' && value.kind !== 'number') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be a duration`);
+    if (value.kind !== 'string' && value.kind !== 'number')
+      throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be a duration`);
     return parseDurationSeconds(value.text);
   };
   const minWrappingTtl = seconds('min_wrapping_ttl');
@@ -132,7 +139,8 @@ function parametersOf(path: string, key: string, values: ReadonlyMap<string, Hcl
   if (value.kind !== 'object') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be an object of lists`);
   return new Map(
     value.items.map((item) => {
-      if (item.value.kind !== 'list') throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key}: ${item.keys[0]} must be a list`);
+      if (item.value.kind !== 'list')
+        throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key}: ${item.keys[0]} must be a list`);
       return [(item.keys[0] as string).toLowerCase(), item.value.items.map(plain)];
     }),
   );

@@ -21,7 +21,11 @@ export interface StoredPolicy {
 export interface PolicyStore {
   get(name: string): Promise<StoredPolicy | undefined>;
   /** Throws Fault `invalid-request` for what does not parse, and for `root`. */
-  put(name: string, text: string, options?: { readonly cas?: number | undefined; readonly casRequired?: boolean | undefined }): Promise<void>;
+  put(
+    name: string,
+    text: string,
+    options?: { readonly cas?: number | undefined; readonly casRequired?: boolean | undefined },
+  ): Promise<void>;
   delete(name: string): Promise<void>;
   /** Sorted, with `root`. */
   list(): Promise<string[]>;
@@ -79,7 +83,8 @@ export function createPolicies({ storage, cached, clock }: PolicyStoreParts): Po
       await write(name, text, options);
     },
     async delete(name) {
-      if (name === 'root' || name === 'response-wrapping') throw new Fault('invalid-request', `cannot delete ${JSON.stringify(name)} policy`);
+      if (name === 'root' || name === 'response-wrapping')
+        throw new Fault('invalid-request', `cannot delete ${JSON.stringify(name)} policy`);
       if (name === 'default') throw new Fault('invalid-request', 'cannot delete default policy');
       await storage.delete(`${prefix}${name}`);
     },
@@ -118,5 +123,6 @@ function checkCas(before: StoredPolicy | undefined, cas: number | undefined): vo
     return;
   }
   const expected = before === undefined ? -1 : before.version;
-  if (cas !== expected && !(before === undefined && cas === 0)) throw new Fault('invalid-request', 'check-and-set parameter did not match the current version');
+  if (cas !== expected && !(before === undefined && cas === 0))
+    throw new Fault('invalid-request', 'check-and-set parameter did not match the current version');
 }

@@ -36,7 +36,10 @@ export interface Keeper {
    * Makes root key and shares. `populate` runs with the barrier open; the store counts as initialised only when it has
    * ended. Afterwards the barrier is sealed, unless a key backend unseals. Throws Fault `invalid-request` for bounds.
    */
-  initialize(wanted: InitialShares, populate: () => Promise<void>): Promise<{ readonly keys: Uint8Array[]; readonly recoveryKeys: Uint8Array[] }>;
+  initialize(
+    wanted: InitialShares,
+    populate: () => Promise<void>,
+  ): Promise<{ readonly keys: Uint8Array[]; readonly recoveryKeys: Uint8Array[] }>;
   /** Takes one share; the one that completes the threshold unseals. A wrong set starts over with Fault `invalid-request`. */
   submit(share: Uint8Array): Promise<void>;
   reset(): void;
@@ -89,7 +92,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const shares = sharesOf(backend === undefined ? rootKey : random(rootKeyBytes), bounds, random);
     if (backend !== undefined) await storage.put(sealedRootKey, encodeSealedRoot(await backend.seal(rootKey, AbortSignal.timeout(30_000))));
     wipe(rootKey);
-    await storage.put(sealConfigKey, encodeSeal({ format: 1, type: backend?.type ?? 'shamir', shares: bounds.shares, threshold: bounds.threshold }));
+    await storage.put(
+      sealConfigKey,
+      encodeSeal({ format: 1, type: backend?.type ?? 'shamir', shares: bounds.shares, threshold: bounds.threshold }),
+    );
     if (backend === undefined) barrier.seal();
     return backend === undefined ? { keys: shares, recoveryKeys: [] } : { keys: [], recoveryKeys: shares };
   };

@@ -31,7 +31,9 @@ export function decodeSeal(bytes: Uint8Array): SealConfig {
 }
 
 export function encodeSealedRoot(sealed: SealedBytes): Uint8Array {
-  const annotations = Object.fromEntries(Object.entries(sealed.annotations).map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
+  const annotations = Object.fromEntries(
+    Object.entries(sealed.annotations).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  );
   const stored: StoredRoot = { format: 1, keyId: sealed.keyId, ciphertext: Buffer.from(sealed.ciphertext).toString('base64'), annotations };
   return Buffer.from(JSON.stringify(stored));
 }

@@ -11,13 +11,21 @@ export function openAudit(devices: AuditDevices): OpenEngine {
     handlers: {
       devices: {
         read: () => ({
-          data: Object.fromEntries(devices.list().map(({ path, type, description, options, local }) => [path, { description, local, options, path, type }])),
+          data: Object.fromEntries(
+            devices.list().map(({ path, type, description, options, local }) => [path, { description, local, options, path, type }]),
+          ),
         }),
       },
       device: {
         write: async ({ path, type, description, options, local }) => {
           if (type === undefined || type === '') throw new Fault('invalid-request', 'backend type must be specified as a string');
-          await devices.enable({ path: devicePath(path), type, description: description ?? '', options: options ?? {}, local: local ?? false });
+          await devices.enable({
+            path: devicePath(path),
+            type,
+            description: description ?? '',
+            options: options ?? {},
+            local: local ?? false,
+          });
           return undefined;
         },
         delete: async ({ path }) => {

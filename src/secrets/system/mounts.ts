@@ -4,8 +4,8 @@ import { sysMounts } from '../../api/sys-mounts.ts';
 import { parseDurationSeconds } from '../../base/durations.ts';
 import { Fault } from '../../base/fault.ts';
 import { coerce } from '../../schema/coerce.ts';
-import { type Field, commas } from '../../schema/fields.ts';
-import { type Answer, engine, type EngineRequest, type OpenEngine } from '../core/engine.ts';
+import { commas, type Field } from '../../schema/fields.ts';
+import { type Answer, type EngineRequest, engine, type OpenEngine } from '../core/engine.ts';
 import type { Mounts, Tuning } from '../mounts/mounts.ts';
 import { describeMount, type MountConfig, type MountRecord, type MountTableName, requestPath } from '../mounts/record.ts';
 import type { Router } from '../mounts/router.ts';
@@ -31,13 +31,16 @@ export function openMounts(parts: MountParts): OpenEngine {
   const { mounts, router, version } = parts;
 
   const listTable = async (table: MountTableName): Promise<Answer> => ({
-    data: Object.fromEntries((await mounts.table()).mounts.filter((mount) => mount.table === table).map((mount) => [mount.path, describeMount(mount, version)])),
+    data: Object.fromEntries(
+      (await mounts.table()).mounts.filter((mount) => mount.table === table).map((mount) => [mount.path, describeMount(mount, version)]),
+    ),
   });
   const find = async (table: MountTableName, path: string): Promise<MountRecord | undefined> =>
     (await mounts.table()).mounts.find((mount) => mount.table === table && mount.path === path);
   const show = async (table: MountTableName, path: string): Promise<Answer> => {
     const mount = await find(table, path);
-    if (mount === undefined) throw new Fault('invalid-request', `No ${table === 'auth' ? 'auth engine' : 'secret engine mount'} at ${path}`);
+    if (mount === undefined)
+      throw new Fault('invalid-request', `No ${table === 'auth' ? 'auth engine' : 'secret engine mount'} at ${path}`);
     return { data: describeMount(mount, version) };
   };
   const enable = async (table: MountTableName, input: EnableInput): Promise<undefined> => {
@@ -62,7 +65,8 @@ export function openMounts(parts: MountParts): OpenEngine {
   };
   const showTuning = async (table: MountTableName, path: string): Promise<Answer> => {
     const mount = await find(table, path);
-    if (mount === undefined) throw new Fault('invalid-request', `cannot fetch sysview for path ${JSON.stringify(table === 'auth' ? `auth/${path}` : path)}`);
+    if (mount === undefined)
+      throw new Fault('invalid-request', `cannot fetch sysview for path ${JSON.stringify(table === 'auth' ? `auth/${path}` : path)}`);
     const { config } = mount;
     const system = parts.systemTtl();
     return {
@@ -82,10 +86,17 @@ export function openMounts(parts: MountParts): OpenEngine {
     if (before === undefined) throw new Fault('invalid-request', `tune of path ${JSON.stringify(path)} failed: no mount entry found`);
     const upgrades = before.type === 'kv' && before.options?.['version'] !== '2' && input.options?.['version'] === '2';
     if (upgrades && !(await parts.isEmpty(before)))
-      throw new Fault('invalid-request', 'upgrading a kv mount that holds secrets is not supported yet: mount version 2 at another path and copy them');
+      throw new Fault(
+        'invalid-request',
+        'upgrading a kv mount that holds secrets is not supported yet: mount version 2 at another path and copy them',
+      );
     await mounts.tune(table, path, tuningOf(input));
     return upgrades
-      ? { warnings: ['Upgrading mount from version 1 to version 2. This mount will be unavailable for a brief period and will resume service shortly.'] }
+      ? {
+          warnings: [
+            'Upgrading mount from version 1 to version 2. This mount will be unavailable for a brief period and will resume service shortly.',
+          ],
+        }
       : undefined;
   };
 
@@ -131,7 +142,9 @@ export function openMounts(parts: MountParts): OpenEngine {
                 .filter((mount) => mount.table === table)
                 .map((mount) => [
                   mount.path,
-                  acl === undefined ? { description: mount.description, options: mount.options, type: mount.type } : describeMount(mount, version),
+                  acl === undefined
+                    ? { description: mount.description, options: mount.options, type: mount.type }
+                    : describeMount(mount, version),
                 ]),
             );
           return { data: { auth: listed('auth'), secret: listed('secret') } };
@@ -190,7 +203,12 @@ function visible(mount: MountRecord, acl: Acl | undefined): boolean {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-const lists = ['audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthrough_request_headers', 'allowed_response_headers'] as const;
+const lists = [
+  'audit_non_hmac_request_keys',
+  'audit_non_hmac_response_keys',
+  'passthrough_request_headers',
+  'allowed_response_headers',
+] as const;
 const aList: Field = commas('A list of names');
 
 /** Settings that are given, and no others. Throws Fault `invalid-request`. */
@@ -219,7 +237,8 @@ function configOf(given: Readonly<Record<string, unknown>>): Partial<MountConfig
 
 function ttlOf(value: unknown, name: string): number {
   if (value === 'system' || value === '' || value === null) return 0;
-  if (typeof value !== 'string' && typeof value !== 'number') throw new Fault('invalid-request', `unable to parse ${name}: it must be a duration`);
+  if (typeof value !== 'string' && typeof value !== 'number')
+    throw new Fault('invalid-request', `unable to parse ${name}: it must be a duration`);
   const seconds = parseDurationSeconds(value);
   if (seconds < 0) throw new Fault('invalid-request', `unable to parse ${name}: it cannot be negative`);
   return seconds;
@@ -235,10 +254,20 @@ function tuningOf(input: TuneInput): Tuning {
 
 /** What is shown only where it is set. */
 function optional(config: MountConfig): Partial<MountConfig> {
-  const { listing_visibility, audit_non_hmac_request_keys, audit_non_hmac_response_keys, passthrough_request_headers, allowed_response_headers } = config;
+  const {
+    listing_visibility,
+    audit_non_hmac_request_keys,
+    audit_non_hmac_response_keys,
+    passthrough_request_headers,
+    allowed_response_headers,
+  } = config;
   return Object.fromEntries(
-    Object.entries({ listing_visibility, audit_non_hmac_request_keys, audit_non_hmac_response_keys, passthrough_request_headers, allowed_response_headers }).filter(
-      ([, value]) => value !== undefined,
-    ),
+    Object.entries({
+      listing_visibility,
+      audit_non_hmac_request_keys,
+      audit_non_hmac_response_keys,
+      passthrough_request_headers,
+      allowed_response_headers,
+    }).filter(([, value]) => value !== undefined),
   );
 }

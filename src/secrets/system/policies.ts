@@ -3,7 +3,7 @@
 import { sysPolicies } from '../../api/sys-policies.ts';
 import { Fault } from '../../base/fault.ts';
 import { rfc3339 } from '../../base/times.ts';
-import { type Answer, engine, type EngineRequest, type OpenEngine } from '../core/engine.ts';
+import { type Answer, type EngineRequest, engine, type OpenEngine } from '../core/engine.ts';
 import type { Acl } from '../policies/acl.ts';
 import type { PolicyStore, StoredPolicy } from '../policies/store.ts';
 

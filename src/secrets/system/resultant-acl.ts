@@ -6,7 +6,8 @@ import type { ParameterRules } from '../policies/policy.ts';
 
 export function describeAcl({ isRoot, rules }: Acl): Record<string, unknown> {
   if (isRoot) return { root: true };
-  const described = (pairs: Iterable<readonly [string, MergedRule]>) => Object.fromEntries([...pairs].map(([path, rule]) => [path, describeRule(rule)]));
+  const described = (pairs: Iterable<readonly [string, MergedRule]>) =>
+    Object.fromEntries([...pairs].map(([path, rule]) => [path, describeRule(rule)]));
   return {
     exact_paths: described(rules.exact),
     glob_paths: described([...rules.prefix, ...rules.segments.map(({ pattern, rule }) => [pattern, rule] as const)]),

@@ -1,8 +1,8 @@
 // Handlers of sys/init, seal, unseal, seal-status, health, leader and the keyring.
 
-import { Fault } from '../../base/fault.ts';
 import { sysSeal } from '../../api/sys-seal.ts';
 import type { Clock } from '../../base/clock.ts';
+import { Fault } from '../../base/fault.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import { type Answer, engine, type OpenEngine } from '../core/engine.ts';
 import { type Keeper, parseShare } from '../seal/keeper.ts';
@@ -78,7 +78,8 @@ export function openSeal(parts: SealParts): OpenEngine {
       sealStatus: { read: status },
       unseal: {
         write: async (input) => {
-          if (input.migrate === true) throw new Fault('invalid-request', 'seal migration is not supported yet: initialise a new store and copy the secrets');
+          if (input.migrate === true)
+            throw new Fault('invalid-request', 'seal migration is not supported yet: initialise a new store and copy the secrets');
           if (!(await keeper.status()).initialized) throw new Fault('invalid-request', 'Vault is not initialized');
           if (input.reset === true) {
             if (barrier.sealed) keeper.reset();
@@ -164,7 +165,9 @@ interface InitInput {
 }
 
 async function initialize({ keeper, populate, unsealed, barrier }: SealParts, input: InitInput): Promise<Record<string, unknown>> {
-  const pgp = [input.pgp_keys, input.recovery_pgp_keys].some((keys) => keys !== undefined && keys.length > 0) || (input.root_token_pgp_key ?? '') !== '';
+  const pgp =
+    [input.pgp_keys, input.recovery_pgp_keys].some((keys) => keys !== undefined && keys.length > 0) ||
+    (input.root_token_pgp_key ?? '') !== '';
   if (pgp) throw new Fault('invalid-request', 'PGP keys are not supported yet: initialise without them and encrypt the shares yourself');
   let rootToken = '';
   const { keys, recoveryKeys } = await keeper.initialize(

@@ -46,8 +46,10 @@ export function openTools({ random, version, metrics, contracts, installed }: To
       openapi: { read: document, write: document },
       metrics: {
         read: ({ format }) => {
-          if (format === 'prometheus') return { raw: { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: metrics.prometheus() } };
-          if (format !== undefined && format !== '') throw new Fault('invalid-request', `metric response format ${JSON.stringify(format)} unknown`);
+          if (format === 'prometheus')
+            return { raw: { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: metrics.prometheus() } };
+          if (format !== undefined && format !== '')
+            throw new Fault('invalid-request', `metric response format ${JSON.stringify(format)} unknown`);
           return { raw: { status: 200, contentType: 'application/json', body: `${JSON.stringify(metrics.json())}\n` } };
         },
       },
@@ -76,7 +78,8 @@ interface RandomInput {
 }
 
 function encoded(bytes: Buffer, format: string): string {
-  if (format !== 'hex' && format !== 'base64') throw new Fault('invalid-request', `unsupported encoding format ${JSON.stringify(format)}; must be "hex" or "base64"`);
+  if (format !== 'hex' && format !== 'base64')
+    throw new Fault('invalid-request', `unsupported encoding format ${JSON.stringify(format)}; must be "hex" or "base64"`);
   return bytes.toString(format);
 }
 

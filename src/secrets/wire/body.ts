@@ -38,7 +38,10 @@ export function parseBody(body: Buffer, contentType: string | undefined, limits:
   const parsed = parseJson(text, limits);
   if (parsed === null) return {};
   if (typeof parsed !== 'object' || Array.isArray(parsed) || JSON.isRawJSON(parsed))
-    throw new Fault('invalid-request', `failed to decode JSON input: json: cannot unmarshal ${jsonKind(parsed)} into Go value of type map[string]interface {}`);
+    throw new Fault(
+      'invalid-request',
+      `failed to decode JSON input: json: cannot unmarshal ${jsonKind(parsed)} into Go value of type map[string]interface {}`,
+    );
   return parsed as Record<string, unknown>;
 }
 

@@ -20,7 +20,11 @@ export interface WireOptions {
 
 export function wireHandler(options: WireOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const { respond, log } = options;
-  const parsing = { uuid: options.uuid, maxBodyBytes: options.maxBodyBytes ?? 32 * 1024 * 1024, jsonLimits: options.jsonLimits ?? defaultJsonLimits };
+  const parsing = {
+    uuid: options.uuid,
+    maxBodyBytes: options.maxBodyBytes ?? 32 * 1024 * 1024,
+    jsonLimits: options.jsonLimits ?? defaultJsonLimits,
+  };
 
   const exchange = async (request: IncomingMessage, path: string, query: string): Promise<Reply> => {
     try {
@@ -68,12 +72,25 @@ function sendElsewhere(response: ServerResponse, parsed: Exclude<ParsedPath, { r
     const location = query === '' ? parsed.location : `${parsed.location}?${query}`;
     const body = `<a href="${escapeHtml(location)}">Temporary Redirect</a>.\n\n`;
     response
-      .writeHead(307, ['location', location, 'cache-control', 'no-store', 'content-type', 'text/html; charset=utf-8', 'content-length', String(Buffer.byteLength(body))])
+      .writeHead(307, [
+        'location',
+        location,
+        'cache-control',
+        'no-store',
+        'content-type',
+        'text/html; charset=utf-8',
+        'content-length',
+        String(Buffer.byteLength(body)),
+      ])
       .end(body);
     return;
   }
   if (parsed.kind === 'root') {
-    send(response, { kind: 'raw', status: 404, contentType: 'text/plain; charset=utf-8', body: '404 page not found\n' }, { head: false, namespace: undefined });
+    send(
+      response,
+      { kind: 'raw', status: 404, contentType: 'text/plain; charset=utf-8', body: '404 page not found\n' },
+      { head: false, namespace: undefined },
+    );
     return;
   }
   send(response, { kind: 'errors', status: 404, errors: [] }, { head: false, namespace: undefined });

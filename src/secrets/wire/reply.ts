@@ -6,7 +6,11 @@ import type { Envelope, Reply } from '../core/exchange.ts';
 const jsonType = 'application/json';
 
 /** Status, content type and body of a reply; no body for 204 and the like. */
-export function render(reply: Reply): { readonly status: number; readonly contentType: string; readonly body: string | Uint8Array | undefined } {
+export function render(reply: Reply): {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string | Uint8Array | undefined;
+} {
   switch (reply.kind) {
     case 'empty':
       return { status: reply.status, contentType: jsonType, body: undefined };
@@ -33,7 +37,11 @@ function envelopeText(envelope: Envelope, injected: boolean): string {
   return `${JSON.stringify(Object.fromEntries(injectable)).slice(0, -1)},${text.slice(1)}`;
 }
 
-export function send(response: ServerResponse, reply: Reply, options: { readonly head: boolean; readonly namespace: string | undefined }): void {
+export function send(
+  response: ServerResponse,
+  reply: Reply,
+  options: { readonly head: boolean; readonly namespace: string | undefined },
+): void {
   const { status, contentType, body } = render(reply);
   const headers: (string | number)[] = ['cache-control', 'no-store', 'content-type', contentType];
   if (options.namespace !== undefined) headers.push('x-vault-namespace', options.namespace);

@@ -23,7 +23,8 @@ export async function parseRequest(request: IncomingMessage, path: string, query
   const parameters = query === '' ? undefined : parseForm(query);
   const operation = operationOf(request.method ?? 'GET', parameters);
   if (operation === 'patch') checkPatchType(headers['content-type']);
-  if ((operation === 'write' || operation === 'patch') && path.endsWith('/')) throw new Fault('invalid-request', "cannot write to a path ending in '/'");
+  if ((operation === 'write' || operation === 'patch') && path.endsWith('/'))
+    throw new Fault('invalid-request', "cannot write to a path ending in '/'");
   checkNamespace(headers['x-vault-namespace']);
   const wrapTtl = wrapSeconds(headers);
   const data = operation === 'write' || operation === 'patch' ? await bodyOf(request, options) : parametersAsData(parameters);
@@ -84,7 +85,8 @@ function parametersAsData(parameters: FormData | undefined): Readonly<Record<str
 
 async function bodyOf(request: IncomingMessage, { maxBodyBytes, jsonLimits }: RequestOptions): Promise<Readonly<Record<string, unknown>>> {
   const { headers } = request;
-  if (headers['content-length'] === '0' || (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)) return empty;
+  if (headers['content-length'] === '0' || (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined))
+    return empty;
   return parseBody(await readBody(request, maxBodyBytes), headers['content-type'], jsonLimits);
 }
 

@@ -4,7 +4,7 @@ import { cubbyhole as contract } from '../../../api/cubbyhole.ts';
 import { Fault } from '../../../base/fault.ts';
 import { parseJson } from '../../../base/json.ts';
 import type { Storage } from '../../../storage/storage.ts';
-import { engine, type EngineKind, type EngineRequest } from '../../core/engine.ts';
+import { type EngineKind, type EngineRequest, engine } from '../../core/engine.ts';
 
 /** First byte of an entry; JSON follows. */
 const format = 1;

@@ -25,7 +25,8 @@ export function checkCustom(custom: CustomMetadata): CustomMetadata {
   for (const name of names) {
     const value = custom[name] as string;
     if (name.length === 0) throw invalid('length of key "" is 0 but it must be at least 1');
-    if (Buffer.byteLength(name) > longestName) throw invalid(`length of a key is ${Buffer.byteLength(name)} but max length is ${longestName}`);
+    if (Buffer.byteLength(name) > longestName)
+      throw invalid(`length of a key is ${Buffer.byteLength(name)} but max length is ${longestName}`);
     if (value.length === 0) throw invalid(`length of value for key ${JSON.stringify(name)} is 0 but it must be at least 1`);
     if (Buffer.byteLength(value) > longestValue)
       throw invalid(`length of value for key ${JSON.stringify(name)} is ${Buffer.byteLength(value)} but max length is ${longestValue}`);
@@ -41,7 +42,9 @@ function textOf(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (JSON.isRawJSON(value)) return value.rawJSON;
   if (value === null) return '';
-  throw invalid(`'' expected type 'string', got unconvertible type '${Array.isArray(value) ? '[]interface {}' : 'map[string]interface {}'}'`);
+  throw invalid(
+    `'' expected type 'string', got unconvertible type '${Array.isArray(value) ? '[]interface {}' : 'map[string]interface {}'}'`,
+  );
 }
 
 function invalid(why: string): Fault {

@@ -78,13 +78,17 @@ export function decode(bytes: Uint8Array): unknown {
 type StoredSecret = Omit<Secret, 'versions'> & { readonly versions: readonly (readonly [number, number, number, 0 | 1])[] };
 
 export function encodeSecret(secret: Secret): Uint8Array {
-  const versions = [...secret.versions].map(([number, { created, deletion, destroyed }]) => [number, created, deletion, destroyed ? 1 : 0] as const);
+  const versions = [...secret.versions].map(
+    ([number, { created, deletion, destroyed }]) => [number, created, deletion, destroyed ? 1 : 0] as const,
+  );
   return encode({ ...secret, versions } satisfies StoredSecret);
 }
 
 export function decodeSecret(bytes: Uint8Array): Secret {
   const stored = decode(bytes) as StoredSecret;
-  const versions = new Map(stored.versions.map(([number, created, deletion, destroyed]) => [number, { created, deletion, destroyed: destroyed === 1 }]));
+  const versions = new Map(
+    stored.versions.map(([number, created, deletion, destroyed]) => [number, { created, deletion, destroyed: destroyed === 1 }]),
+  );
   return { ...stored, versions };
 }
 

@@ -4,7 +4,7 @@ import { kvV1 } from '../../../api/kv-v1.ts';
 import { parseDurationSeconds } from '../../../base/durations.ts';
 import { Fault } from '../../../base/fault.ts';
 import { parseJson } from '../../../base/json.ts';
-import { type Answer, engine, type EngineRequest, type Host, type OpenEngine } from '../../core/engine.ts';
+import { type Answer, type EngineRequest, engine, type Host, type OpenEngine } from '../../core/engine.ts';
 
 /** First byte of a stored secret; JSON follows. */
 const format = 1;

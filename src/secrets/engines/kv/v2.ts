@@ -5,7 +5,7 @@ import { formatGoDuration } from '../../../base/durations.ts';
 import { Fault } from '../../../base/fault.ts';
 import { rfc3339 } from '../../../base/times.ts';
 import type { Reader } from '../../../storage/storage.ts';
-import { type Answer, engine, type EngineRequest, type Host, type OpenEngine } from '../../core/engine.ts';
+import { type Answer, type EngineRequest, engine, type Host, type OpenEngine } from '../../core/engine.ts';
 import { mergePatch, skeleton } from './merge.ts';
 import { changeSettings, type MetadataInput } from './metadata.ts';
 import {
@@ -42,11 +42,15 @@ export function openV2(host: Host): OpenEngine {
   /** Answers of newest versions, made once per stored state. */
   const answers = new WeakMap<Secret, Answer>();
 
-  const settings = async (): Promise<MountSettings> => (await host.cached(configKey, (bytes) => decode(bytes) as MountSettings)) ?? defaultSettings;
+  const settings = async (): Promise<MountSettings> =>
+    (await host.cached(configKey, (bytes) => decode(bytes) as MountSettings)) ?? defaultSettings;
   const cachedSecret = (path: string) => host.cached(secretKey(path), decodeSecret);
 
   /** Runs after all earlier changes of this secret; `change` returns undefined to leave it as it is. */
-  const edit = <T>(path: string, change: (before: Secret | undefined, transaction: Parameters<typeof addVersion>[0] & Reader) => T | Promise<T>): Promise<T> =>
+  const edit = <T>(
+    path: string,
+    change: (before: Secret | undefined, transaction: Parameters<typeof addVersion>[0] & Reader) => T | Promise<T>,
+  ): Promise<T> =>
     host.serialise(path, () =>
       storage.transact(async (transaction) => {
         const stored = await transaction.get(secretKey(path));
@@ -83,7 +87,11 @@ export function openV2(host: Host): OpenEngine {
     const after = await edit(path, (before, transaction) => {
       const secret = before ?? newSecret(clock.now());
       checkCas(secret, mount, options);
-      return addVersion(transaction, path, secret, { data: request.data['data'] === null ? null : data, settings: mount, now: clock.now() });
+      return addVersion(transaction, path, secret, {
+        data: request.data['data'] === null ? null : data,
+        settings: mount,
+        now: clock.now(),
+      });
     });
     return newestMetadata(after);
   };
@@ -103,19 +111,25 @@ export function openV2(host: Host): OpenEngine {
     edit(path, (before, transaction) => {
       if (before === undefined) return;
       const now = clock.now();
-      const after = changeVersions(before, numbersOf(before), (state) => (state.destroyed || isDeleted(state, now) ? state : { ...state, deletion: now }));
+      const after = changeVersions(before, numbersOf(before), (state) =>
+        state.destroyed || isDeleted(state, now) ? state : { ...state, deletion: now },
+      );
       transaction.put(secretKey(path), encodeSecret(after));
     });
   const show = (path: string, numbers: readonly number[]) =>
     edit(path, (before, transaction) => {
       if (before === undefined) return;
-      transaction.put(secretKey(path), encodeSecret(changeVersions(before, numbers, (state) => (state.destroyed ? state : { ...state, deletion: 0 }))));
+      transaction.put(
+        secretKey(path),
+        encodeSecret(changeVersions(before, numbers, (state) => (state.destroyed ? state : { ...state, deletion: 0 }))),
+      );
     });
   const destroy = (path: string, numbers: readonly number[]) =>
     edit(path, (before, transaction) => {
       if (before === undefined) return;
       const { data, ...rest } = changeVersions(before, numbers, (state) => ({ ...state, destroyed: true }));
-      for (const number of numbers) if (number !== before.current && before.versions.has(number)) transaction.delete(versionKey(path, number));
+      for (const number of numbers)
+        if (number !== before.current && before.versions.has(number)) transaction.delete(versionKey(path, number));
       transaction.put(secretKey(path), encodeSecret(numbers.includes(before.current) || data === undefined ? rest : { ...rest, data }));
     });
   const remove = (path: string) =>

@@ -101,7 +101,8 @@ function agreeOnFormat(root: RootDatabase, about: Bytes, ringCapacity: number, p
       'storage-failed',
       `the store in ${path} has format ${version} and this Casemate knows formats up to ${formatVersion}: start the newer Casemate that wrote it`,
     );
-  if (version !== formatVersion || stored.length !== 5) throw new Fault('corrupted', `the store in ${path} is damaged: restore it from a backup`);
+  if (version !== formatVersion || stored.length !== 5)
+    throw new Fault('corrupted', `the store in ${path} is damaged: restore it from a backup`);
   return stored.readUInt32BE(1);
 }
 
@@ -128,7 +129,12 @@ const foreign: ReadonlySet<unknown> = new Set([-30793, -30796, -30794]);
 
 function unusable(path: string, cause: unknown): Fault {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (foreign.has(code)) return new Fault('corrupted', `the files in ${path} are damaged or are not a store of Casemate: restore them from a backup`, { cause });
-  const reason = reasons.get(code as string | number) ?? (typeof code === 'string' || typeof code === 'number' ? `error ${code}` : 'it could not be opened');
-  return new Fault('storage-failed', `the data folder ${path} cannot be used: ${reason}; choose a folder that this user may write to`, { cause });
+  if (foreign.has(code))
+    return new Fault('corrupted', `the files in ${path} are damaged or are not a store of Casemate: restore them from a backup`, { cause });
+  const reason =
+    reasons.get(code as string | number) ??
+    (typeof code === 'string' || typeof code === 'number' ? `error ${code}` : 'it could not be opened');
+  return new Fault('storage-failed', `the data folder ${path} cannot be used: ${reason}; choose a folder that this user may write to`, {
+    cause,
+  });
 }
