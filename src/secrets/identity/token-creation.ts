@@ -39,7 +39,7 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     path: suffixed(context.path, role?.terms.pathSuffix),
     policies,
     displayName: displayName(input.display_name ?? ''),
-    meta: input.meta === undefined || Object.keys(input.meta).length === 0 ? null : input.meta,
+    meta: metaOf(input.meta),
     entityId: orphan ? '' : parent.entry.entityId,
     ...times,
     renewable: input.renewable !== false && role?.terms.renewable !== false,
@@ -50,6 +50,10 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     id: input.id || undefined,
     type,
   };
+}
+
+function metaOf(meta: CreationInput['meta']): Readonly<Record<string, string>> | null {
+  return meta === undefined || Object.keys(meta).length === 0 ? null : meta;
 }
 
 function suffixed(path: string, suffix: string | undefined): string {
