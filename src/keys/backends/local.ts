@@ -63,7 +63,7 @@ export function keyFromText(text: string, source: string): KeyObject {
   return key;
 }
 
-/** Raw bytes, hex or base64. Throws Fault `usage` for a file that others may read. */
+/** Raw bytes, hex or base64; in a text, lines that begin with # are notes. Throws Fault `usage` for a file that others may read. */
 export function keyFromFile(path: string): KeyObject {
   let content: Buffer;
   try {
@@ -73,7 +73,8 @@ export function keyFromFile(path: string): KeyObject {
     if (thrown instanceof Fault) throw thrown;
     throw new Fault('usage', `the key file ${path} cannot be read`, { cause: thrown });
   }
-  const key = content.length === 32 ? keyFromBytes(content) : keyFromText(content.toString('latin1'), `the key file ${path}`);
+  const key =
+    content.length === 32 ? keyFromBytes(content) : keyFromText(content.toString('latin1').replace(/^#.*$/gm, ''), `the key file ${path}`);
   wipe(content);
   return key;
 }

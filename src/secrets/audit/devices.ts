@@ -20,6 +20,16 @@ export interface DeviceRecord {
   readonly local: boolean;
   /** Base64; keys the hashes of this device. */
   readonly salt: string;
+  /** It comes from the configuration, and goes with it. */
+  readonly declared?: true;
+}
+
+/** A device that the configuration names: the operator's own, so its file may lie anywhere. */
+export interface DeclaredDevice {
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 interface Table {
@@ -30,8 +40,8 @@ interface Table {
 }
 
 export interface AuditDevices extends AuditTrail {
-  /** Opens the devices of the store. Throws Fault `unavailable` when none of them can be opened. */
-  start(): Promise<void>;
+  /** Takes over what the configuration declares and opens all devices. Throws Fault `unavailable` when none can be opened. */
+  start(declared: readonly DeclaredDevice[]): Promise<void>;
   stop(): Promise<void>;
   reopen(): Promise<void>;
   list(): readonly DeviceRecord[];
@@ -103,10 +113,12 @@ export function createDevices(parts: DeviceParts): AuditDevices {
     },
     request: (life) => write('request', life),
     response: (life) => write('response', life),
-    async start() {
+    async start(declared) {
       const stored = await storage.get(tableKey);
       table = stored === undefined ? empty : decode(stored);
       headers = new Map(Object.entries(table.headers));
+      if (declared.length > 0 || table.devices.some((record) => record.declared === true))
+        await change((before) => ({ ...before, devices: withDeclared(before.devices, declared, parts.random) }));
       for (const record of table.devices) {
         try {
           devices.push(await openDevice(record));
@@ -147,7 +159,10 @@ export function createDevices(parts: DeviceParts): AuditDevices {
     },
     async disable(path) {
       const gone = devices.find(({ record }) => record.path === path);
-      if (!table.devices.some((record) => record.path === path)) return;
+      const known = table.devices.find((record) => record.path === path);
+      if (known === undefined) return;
+      if (known.declared === true)
+        throw new Fault('invalid-request', 'this device is declared in the configuration; take it out there and start again');
       await change((before) => ({ ...before, devices: before.devices.filter((record) => record.path !== path) }));
       devices = devices.filter((device) => device !== gone);
       await gone?.sink.close();
@@ -164,6 +179,20 @@ export function createDevices(parts: DeviceParts): AuditDevices {
         return { ...before, headers: hmac === undefined ? others : { ...others, [name.toLowerCase()]: hmac } };
       }),
   };
+}
+
+/** Those of the API stay; declared ones keep the salt they had, so that old hashes can still be compared. */
+function withDeclared(before: readonly DeviceRecord[], declared: readonly DeclaredDevice[], random: RandomBytes): DeviceRecord[] {
+  const names = new Set(declared.map(({ path }) => path));
+  const others = before.filter((record) => record.declared !== true && !names.has(record.path));
+  return [
+    ...others,
+    ...declared.map(({ path, type, description, options }): DeviceRecord => {
+      if (type !== 'file') throw new Fault('usage', `the audit device ${path} has type ${type}; there is file`);
+      const salt = before.find((record) => record.path === path)?.salt ?? Buffer.from(random(32)).toString('base64');
+      return { path, type, description, options, local: false, salt, declared: true };
+    }),
+  ];
 }
 
 async function openDevice(record: DeviceRecord): Promise<Device> {

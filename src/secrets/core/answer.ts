@@ -22,18 +22,23 @@ export function replyFor(answer: Answer | undefined, spec: RouteSpec, facts: Fac
   if (spec.bare === true) return { kind: 'bare', status: answer.status ?? 200, data: answer.data ?? {} };
   const envelope = envelopeFor(answer, facts);
   if (facts.operation === 'list' && isEmptyList(envelope)) return nothingThere;
-  const silent = answer.data === undefined && envelope.warnings === null && answer.auth === undefined && answer.lease === undefined;
-  if (silent) return answer.status === undefined && reads ? nothingThere : { kind: 'empty', status: answer.status ?? 204 };
-  return { kind: 'envelope', status: answer.status ?? 200, envelope, injected: spec.injected === true };
+  if (says(answer, envelope)) return { kind: 'envelope', status: answer.status ?? 200, envelope, injected: spec.injected === true };
+  return answer.status === undefined && reads ? nothingThere : { kind: 'empty', status: answer.status ?? 204 };
+}
+
+function says(answer: Answer, envelope: Envelope): boolean {
+  if (answer.data !== undefined || answer.auth !== undefined || envelope.warnings !== null) return true;
+  return answer.lease !== undefined || answer.renewed !== undefined || answer.wrapped !== undefined;
 }
 
 export function envelopeFor(answer: Answer, facts: Facts): Envelope {
   const warnings = answer.warnings === undefined ? facts.warnings : [...answer.warnings, ...facts.warnings];
+  const lease = answer.lease ?? answer.renewed;
   return {
     request_id: facts.requestId,
     lease_id: facts.leaseId,
-    renewable: answer.lease?.renewable ?? false,
-    lease_duration: answer.lease?.ttl ?? answer.leaseDuration ?? 0,
+    renewable: lease?.renewable ?? false,
+    lease_duration: lease?.ttl ?? answer.leaseDuration ?? 0,
     data: answer.data ?? null,
     wrap_info: null,
     warnings: warnings.length === 0 ? null : warnings,

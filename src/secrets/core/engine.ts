@@ -63,10 +63,24 @@ export interface AuthBlock {
   readonly num_uses: number;
 }
 
+/** The `wrap_info` block. Seconds, RFC 3339. */
+export interface WrapInfo {
+  readonly token: string;
+  readonly accessor: string;
+  readonly ttl: number;
+  readonly creation_time: string;
+  readonly creation_path: string;
+  readonly wrapped_accessor?: string;
+}
+
 export interface Answer {
   readonly data?: Readonly<Record<string, unknown>> | null;
   readonly warnings?: readonly string[];
   readonly lease?: LeaseTerms;
+  /** A lease that exists already and was renewed. Seconds. */
+  readonly renewed?: { readonly leaseId: string; readonly ttl: number; readonly renewable: boolean };
+  /** A wrapping token that was made by the handler itself. */
+  readonly wrapped?: WrapInfo;
   /** Shown as `lease_duration` although nothing is leased (KV v1). Seconds. */
   readonly leaseDuration?: number;
   readonly auth?: AuthBlock;

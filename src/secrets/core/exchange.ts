@@ -1,6 +1,6 @@
 // What the wire hands to the pipeline and gets back: a parsed request and a reply that has no socket in it.
 
-import type { AuthBlock, Operation } from './engine.ts';
+import type { AuthBlock, Operation, WrapInfo } from './engine.ts';
 
 /** `write` until the existence check has said create or update. */
 export type WireOperation = Exclude<Operation, 'create' | 'update'> | 'write';
@@ -23,16 +23,6 @@ export interface WireRequest {
   /** True for HEAD: everything but the body. */
   readonly head: boolean;
   readonly signal: AbortSignal;
-}
-
-export interface WrapInfo {
-  readonly token: string;
-  readonly accessor: string;
-  readonly ttl: number;
-  /** RFC 3339. */
-  readonly creation_time: string;
-  readonly creation_path: string;
-  readonly wrapped_accessor?: string;
 }
 
 export interface Envelope {

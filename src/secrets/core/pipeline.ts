@@ -9,8 +9,9 @@ import type { MountRecord, MountTable } from '../mounts/record.ts';
 import type { Mounted, Router } from '../mounts/router.ts';
 import type { Acl } from '../policies/acl.ts';
 import { envelopeFor, faultReply, faultText, replyFor } from './answer.ts';
-import type { Answer, Caller, EngineRequest, LeaseTerms, Operation } from './engine.ts';
-import type { Reply, WireRequest, WrapInfo } from './exchange.ts';
+import { withCallerToken } from './caller-token.ts';
+import type { Answer, Caller, EngineRequest, LeaseTerms, Operation, WrapInfo } from './engine.ts';
+import type { Reply, WireRequest } from './exchange.ts';
 import { helpFor } from './help.ts';
 import type { AuditTrail, Life } from './life.ts';
 
@@ -77,7 +78,8 @@ async function travel(parts: PipelineParts, life: Life): Promise<Reply> {
     if (waiting !== undefined) await waiting;
     const { mounted, match } = await findMount(parts, life);
     const found = await authenticate(parts, life, match);
-    if (found !== undefined && found.entry.numUses !== 0) uses = await takeUse(parts, found);
+    const counts = match?.route.spec.unauthenticated !== true;
+    if (found !== undefined && found.entry.numUses !== 0 && counts) uses = await takeUse(parts, found);
     const admitted = await admit(parts, life, { mounted, match, found });
     if (parts.audit.active) {
       requestLineWritten = true;
@@ -175,7 +177,7 @@ interface Ending {
 /** The lease is written before its secret leaves; then the answer is wrapped if the client asked for it. */
 async function settle(parts: PipelineParts, life: Life, answer: Answer | undefined, ending: Ending): Promise<Reply> {
   const { admitted, match, prepared } = ending;
-  const leaseId = answer?.lease === undefined ? '' : await issueLease(parts, life, answer.lease, ending);
+  const leaseId = answer?.lease === undefined ? (answer?.renewed?.leaseId ?? '') : await issueLease(parts, life, answer.lease, ending);
   const facts = {
     requestId: life.wire.id,
     operation: life.operation,
@@ -184,8 +186,10 @@ async function settle(parts: PipelineParts, life: Life, answer: Answer | undefin
   };
   const reply = replyFor(answer, match.route.spec, facts);
   const wanted = wrapSeconds(life, admitted, answer);
-  if (wanted > 0 && reply.kind === 'errors') throw new Fault('unsupported-path', 'unsupported path', { framed: false });
-  const wrapInfo = wanted > 0 && reply.kind === 'envelope' ? await wrapReply(parts, life, answer as Answer, { facts, ttl: wanted }) : null;
+  // The odd text is the one that clients know: what is not there is not wrapped.
+  if (wanted > 0 && life.operation === 'list' && reply.kind === 'errors')
+    throw new Fault('unsupported-path', 'unsupported path', { framed: false });
+  const wrapInfo = await wrapInfoOf(parts, life, answer, { reply, ttl: wanted });
   if (parts.audit.active) {
     const envelope = reply.kind === 'envelope' ? reply.envelope : undefined;
     life.outcome = {
@@ -222,16 +226,23 @@ function wrapSeconds(life: Life, { match }: Admitted, answer: Answer | undefined
   return life.wire.wrapTtl ?? 0;
 }
 
-async function wrapReply(
+interface Wrappable {
+  readonly reply: Reply;
+  /** Seconds; 0 where no wrapping was asked for. */
+  readonly ttl: number;
+}
+
+async function wrapInfoOf(
   parts: PipelineParts,
   life: Life,
-  answer: Answer,
-  options: { facts: Parameters<typeof envelopeFor>[1]; ttl: number },
-): Promise<WrapInfo> {
-  const body = JSON.stringify(envelopeFor(answer, options.facts));
+  answer: Answer | undefined,
+  { reply, ttl }: Wrappable,
+): Promise<WrapInfo | null> {
+  if (answer?.wrapped !== undefined) return answer.wrapped;
+  if (answer === undefined || ttl === 0 || reply.kind !== 'envelope') return null;
   const wrappedAccessor = answer.auth?.accessor;
-  return parts.wrap(body, {
-    ttl: options.ttl,
+  return parts.wrap(JSON.stringify(reply.envelope), {
+    ttl,
     creationPath: life.wire.path,
     ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }),
   });
@@ -258,7 +269,7 @@ function parameterWarnings({ ignored, replaced }: Prepared): string[] {
 
 function engineRequest(life: Life, mounted: Mounted | undefined, found: FoundToken | undefined): EngineRequest {
   const { wire } = life;
-  return {
+  const request: EngineRequest = {
     id: wire.id,
     get operation(): Operation {
       return life.operation;
@@ -273,6 +284,7 @@ function engineRequest(life: Life, mounted: Mounted | undefined, found: FoundTok
       return wire.signal;
     },
   };
+  return withCallerToken(request, wire.token);
 }
 
 const callers = new WeakMap<FoundToken['entry'], Caller>();

@@ -124,7 +124,7 @@ export function createMounts(parts: MountsParts): Mounts {
         const index = mounts.findIndex((mount) => mount.table === table && mount.path === path);
         if (index < 0) return undefined;
         const [record] = mounts.splice(index, 1) as [MountRecord];
-        transaction.put(`${purgePrefix}${record.uuid}`, Buffer.from(JSON.stringify({ format: 1, path: requestPath(record) })));
+        transaction.put(`${purgePrefix}${record.uuid}`, encodeTable({ format: 1, mounts: [record] }));
         return record;
       });
     },

@@ -17,7 +17,8 @@ export interface Mounted {
 export interface Router {
   /** undefined when nothing is mounted there. The path may lack the mount's trailing slash. */
   find(table: MountTable, path: string): Promise<Mounted | undefined>;
-  byUuid(table: MountTable, uuid: string): Promise<Mounted | undefined>;
+  /** The engine of a record that may no longer be in the table. */
+  open(record: MountRecord): Promise<Mounted>;
   /** The record alone, without opening its engine. */
   locate(table: MountTable, path: string): MountRecord | undefined;
   /** Closes every engine; the next request opens it again. */
@@ -26,7 +27,8 @@ export interface Router {
 
 export interface RouterParts {
   readonly kinds: ReadonlyMap<string, EngineKind>;
-  readonly hostFor: (record: MountRecord) => Host;
+  /** `current` gives the record as requests saw it last: tuning and moving replace it. */
+  readonly hostFor: (current: () => MountRecord) => Host;
 }
 
 interface Opened {
@@ -41,6 +43,8 @@ export function createRouter({ kinds, hostFor }: RouterParts): Router {
   /** What a record became last: saves two lookups and an await on the way of each request. */
   const settled = new WeakMap<MountRecord, Mounted>();
 
+  const latest = new Map<string, MountRecord>();
+
   const indexed = (table: MountTable): ReadonlyMap<string, MountRecord> => {
     const known = byTable.get(table);
     if (known !== undefined) return known;
@@ -52,11 +56,12 @@ export function createRouter({ kinds, hostFor }: RouterParts): Router {
   const openEngine = async (record: MountRecord, options: string): Promise<Opened> => {
     const kind = kinds.get(record.type);
     if (kind === undefined) throw new Fault('unavailable', `the engine type of ${requestPath(record)} is not built into this server`);
-    const engine = await kind.open(hostFor(record));
+    const engine = await kind.open(hostFor(() => latest.get(record.uuid) ?? record));
     return { mounted: { record, path: requestPath(record), engine, routes: compiled(engine.contract) }, options };
   };
 
   const settle = async (record: MountRecord): Promise<Mounted> => {
+    latest.set(record.uuid, record);
     const options = JSON.stringify(record.options);
     let opened = open.get(record.uuid);
     if (opened !== undefined && (await opened).options !== options) {
@@ -88,10 +93,7 @@ export function createRouter({ kinds, hostFor }: RouterParts): Router {
       const record = locate(table, path);
       return record === undefined ? undefined : (settled.get(record) ?? (await settle(record)));
     },
-    async byUuid(table, uuid) {
-      const record = table.mounts.find((mount) => mount.uuid === uuid);
-      return record === undefined ? undefined : (settled.get(record) ?? (await settle(record)));
-    },
+    open: async (record) => settled.get(record) ?? settle(record),
     async close() {
       const all = [...open.values()];
       open.clear();

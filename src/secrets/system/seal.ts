@@ -73,7 +73,7 @@ export function openSeal(parts: SealParts): OpenEngine {
     handlers: {
       init: {
         read: async () => ({ data: { initialized: (await keeper.status()).initialized } }),
-        write: async (input) => ({ data: await initialize(parts, input) }),
+        write: async (input) => ({ data: { ...(await initialize(parts, input)) } }),
       },
       sealStatus: { read: status },
       unseal: {
@@ -87,11 +87,7 @@ export function openSeal(parts: SealParts): OpenEngine {
           }
           if (input.key === undefined || input.key === '')
             throw new Fault('invalid-request', "'key' must be specified in request body as JSON, or 'reset' set to true");
-          const share = parseShare(input.key);
-          if (barrier.sealed) {
-            await keeper.submit(share);
-            if (!barrier.sealed) await parts.unsealed();
-          }
+          await submit(parts, input.key);
           return status();
         },
       },
@@ -154,7 +150,15 @@ export function openSeal(parts: SealParts): OpenEngine {
   });
 }
 
-interface InitInput {
+/** One share, hex or base64. Throws Fault `invalid-request`. */
+export async function submit({ keeper, barrier, unsealed }: SealParts, text: string): Promise<void> {
+  const share = parseShare(text);
+  if (!barrier.sealed) return;
+  await keeper.submit(share);
+  if (!barrier.sealed) await unsealed();
+}
+
+export interface InitInput {
   readonly secret_shares?: number | undefined;
   readonly secret_threshold?: number | undefined;
   readonly recovery_shares?: number | undefined;
@@ -164,7 +168,18 @@ interface InitInput {
   readonly root_token_pgp_key?: string | undefined;
 }
 
-async function initialize({ keeper, populate, unsealed, barrier }: SealParts, input: InitInput): Promise<Record<string, unknown>> {
+/** As `sys/init` answers. Secrets. */
+export interface InitialKeys {
+  /** Shares, hex. */
+  readonly keys: readonly string[];
+  readonly keys_base64: readonly string[];
+  readonly recovery_keys?: readonly string[];
+  readonly recovery_keys_base64?: readonly string[];
+  readonly root_token: string;
+}
+
+/** Throws Fault `invalid-request` when the store is initialised, and for bounds. */
+export async function initialize({ keeper, populate, unsealed, barrier }: SealParts, input: InitInput): Promise<InitialKeys> {
   const pgp =
     [input.pgp_keys, input.recovery_pgp_keys].some((keys) => keys !== undefined && keys.length > 0) ||
     (input.root_token_pgp_key ?? '') !== '';

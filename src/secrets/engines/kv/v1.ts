@@ -11,7 +11,9 @@ const format = 1;
 const prefix = 'secret/';
 
 interface Stored {
-  readonly answer: Answer;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Seconds. */
+  readonly ttl: number | undefined;
 }
 
 export function openV1(host: Host): OpenEngine {
@@ -20,7 +22,7 @@ export function openV1(host: Host): OpenEngine {
   const decode = (bytes: Uint8Array): Stored => {
     if (bytes[0] !== format) throw new Fault('corrupted', 'a secret was written by a newer version; start that version again');
     const data = parseJson(Buffer.from(bytes.subarray(1)).toString(), stored) as Record<string, unknown>;
-    return { answer: { data, leaseDuration: ownTtl(data) ?? host.ttl().default } };
+    return { data, ttl: ownTtl(data) };
   };
 
   return engine<typeof kvV1>({
@@ -28,7 +30,10 @@ export function openV1(host: Host): OpenEngine {
     handlers: {
       secret: {
         exists: async ({ path }) => (await storage.get(prefix + path)) !== undefined,
-        read: async ({ path }) => (await host.cached(prefix + path, decode))?.answer,
+        read: async ({ path }): Promise<Answer | undefined> => {
+          const found = await host.cached(prefix + path, decode);
+          return found === undefined ? undefined : { data: found.data, leaseDuration: found.ttl ?? host.ttl().default };
+        },
         write: async ({ path }, request) => {
           await storage.put(prefix + path, encode(request));
           return undefined;

@@ -1,0 +1,310 @@
+// The secrets server without its sockets: sealed or unsealed, it answers requests; what is open only while unsealed is in unsealed.ts.
+
+import { identity } from '../api/identity.ts';
+import type { Clock } from '../base/clock.ts';
+import { Fault } from '../base/fault.ts';
+import type { Log } from '../base/log.ts';
+import type { RandomBytes } from '../base/random.ts';
+import type { KeyBackend } from '../keys/key-backend.ts';
+import { compileContract } from '../schema/routes.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { DeclaredDevice } from './audit/devices.ts';
+import { openBarrier } from './barrier/barrier.ts';
+import { callerToken } from './core/caller-token.ts';
+import { type EngineKind, engine, type OpenEngine } from './core/engine.ts';
+import type { Reply, WireRequest } from './core/exchange.ts';
+import { layFoundation } from './core/foundation.ts';
+import type { Life } from './core/life.ts';
+import type { Metrics } from './core/metrics.ts';
+import { createPipeline, type Pipeline } from './core/pipeline.ts';
+import { cubbyhole } from './engines/cubbyhole/kind.ts';
+import { kv } from './engines/kv/kind.ts';
+import { openTokenMethod } from './identity/token-method.ts';
+import type { NewMount } from './mounts/mounts.ts';
+import { type MountRecord, requestPath } from './mounts/record.ts';
+import type { Mounted } from './mounts/router.ts';
+import { createKeeper } from './seal/keeper.ts';
+import { openAudit } from './system/audit.ts';
+import { openSystem, withoutToken } from './system/kind.ts';
+import { openLeases } from './system/leases.ts';
+import { openMounts } from './system/mounts.ts';
+import { openPolicies } from './system/policies.ts';
+import { type InitInput, type InitialKeys, initialize, openSeal, type SealParts, type ServerFacts, submit } from './system/seal.ts';
+import { openTools } from './system/tools.ts';
+import { openWrapping } from './system/wrapping.ts';
+import { openUnsealed, type SystemTtl, type Unsealed } from './unsealed.ts';
+
+export interface ServerParts {
+  readonly storage: Storage;
+  /** Unseals by itself; without one the server waits for shares. */
+  readonly backend: KeyBackend | undefined;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly uuid: () => string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly settings: ServerSettings;
+}
+
+export interface ServerSettings {
+  readonly facts: ServerFacts;
+  readonly ttl: SystemTtl;
+  readonly cacheBytes: number;
+  readonly auditDirectory: string | undefined;
+  readonly clusterName: string | undefined;
+  /** `sys/metrics` answers without a token. */
+  readonly openMetrics: boolean;
+  /** The first root token, for development; made up otherwise. */
+  readonly rootToken: string | undefined;
+  /** Mounted when the store is initialised, beside those that every store has. */
+  readonly firstMounts: readonly NewMount[];
+  /** What `sys/config/state/sanitized` shows. */
+  readonly sanitized: Readonly<Record<string, unknown>>;
+  readonly auditDevices: readonly DeclaredDevice[];
+}
+
+export interface SecretsServer {
+  respond(request: WireRequest): Promise<Reply>;
+  /** As a write to `sys/init`. Throws Fault `invalid-request` when it is initialised. */
+  initialize(input: InitInput): Promise<InitialKeys>;
+  /** As a write to `sys/unseal`. */
+  submitShare(share: string): Promise<void>;
+  /** Resolves to false where there is no key backend, or nothing to unseal. */
+  unsealWithBackend(signal: AbortSignal): Promise<boolean>;
+  /** Forgets the root key; requests under way are answered first, as far as they got. */
+  seal(): Promise<void>;
+  /** Opens audit files anew, after they were moved away. */
+  reopenAudit(): Promise<void>;
+  readonly sealed: boolean;
+}
+
+export function createServer(parts: ServerParts): SecretsServer {
+  const { clock, random, uuid, log, metrics, settings } = parts;
+  const barrier = openBarrier({ storage: parts.storage, random, clock });
+  const keeper = createKeeper({ storage: parts.storage, barrier, backend: parts.backend, random, uuid });
+  let unsealed: Unsealed | undefined;
+  let pipeline: Pipeline | undefined;
+
+  const open = () =>
+    openUnsealed({
+      barrier,
+      clock,
+      random,
+      uuid,
+      log,
+      metrics,
+      ttl: settings.ttl,
+      cacheBytes: settings.cacheBytes,
+      auditDirectory: settings.auditDirectory,
+      kinds: (made) => kindsOf(parts, sealRoutes, made),
+    });
+  const end = async (): Promise<void> => {
+    const before = unsealed;
+    unsealed = undefined;
+    pipeline = undefined;
+    keeper.seal();
+    await before?.end();
+  };
+  /** The barrier is open: nothing is answered before the audit devices are there. */
+  const becomeUnsealed = async (): Promise<void> => {
+    let opened: Unsealed | undefined;
+    try {
+      opened = await open();
+      await opened.audit.start(settings.auditDevices);
+      opened.start();
+      unsealed = opened;
+      pipeline = pipelineOf(parts, sealMount, opened);
+      log.info('the server is unsealed');
+    } catch (thrown) {
+      await opened?.end();
+      await end();
+      throw thrown;
+    }
+  };
+  const populate = async (): Promise<string> => {
+    await layFoundation(barrier, { random, uuid, now: clock.now(), clusterName: settings.clusterName });
+    const opened = await open();
+    await opened.mounts.initialize();
+    for (const mount of settings.firstMounts) await opened.mounts.enable(mount);
+    await opened.policies.initialize();
+    const { token } = await opened.tokens.create({
+      path: 'auth/token/root',
+      policies: ['root'],
+      displayName: 'root',
+      id: settings.rootToken,
+    });
+    await opened.end();
+    return token;
+  };
+  const sealParts: SealParts = {
+    keeper,
+    barrier,
+    clock,
+    facts: settings.facts,
+    cluster: () => (unsealed === undefined ? undefined : { name: unsealed.foundation.clusterName, id: unsealed.foundation.clusterId }),
+    populate,
+    unsealed: becomeUnsealed,
+    async seal() {
+      await end();
+      log.info('the server is sealed');
+    },
+    sanitized: settings.sanitized,
+  };
+  const sealRoutes = openSeal(sealParts);
+  const sealMount = sealedMount(sealRoutes);
+  const sealedPipeline = pipelineOf(parts, sealMount, undefined);
+
+  metrics.gauge('vault_core_unsealed', () => (barrier.sealed ? 0 : 1));
+  metrics.gauge('vault_core_active', () => (barrier.sealed ? 0 : 1));
+  metrics.gauge('vault_cache_entries', () => unsealed?.cache.statistics.entries ?? 0);
+  metrics.gauge('vault_cache_bytes', () => unsealed?.cache.statistics.bytes ?? 0);
+
+  return {
+    respond: (request) => (pipeline ?? sealedPipeline)(request),
+    initialize: (input) => initialize(sealParts, input),
+    submitShare: (share) => submit(sealParts, share),
+    async unsealWithBackend(signal) {
+      if (!(await keeper.unsealWithBackend(signal))) return false;
+      await becomeUnsealed();
+      return true;
+    },
+    seal: end,
+    reopenAudit: async () => unsealed?.audit.reopen(),
+    get sealed() {
+      return unsealed === undefined;
+    },
+  };
+}
+
+/** sys/ as it is while sealed, and for the routes that come before every other check. */
+function sealedMount(routes: OpenEngine): Mounted {
+  const record: MountRecord = {
+    table: 'secret',
+    path: 'sys/',
+    type: 'system',
+    uuid: '',
+    accessor: '',
+    description: '',
+    options: null,
+    config: { default_lease_ttl: 0, max_lease_ttl: 0, force_no_cache: false },
+    local: false,
+    sealWrap: false,
+  };
+  return { record, path: requestPath(record), engine: routes, routes: compileContract(routes.contract) };
+}
+
+function pipelineOf({ clock, metrics, log }: ServerParts, whileSealed: Mounted, unsealed: Unsealed | undefined): Pipeline {
+  const sealed = (): never => {
+    throw new Fault('sealed', 'Vault is sealed');
+  };
+  const common = {
+    whileSealed,
+    log,
+    now: () => clock.monotonic(),
+    observe: (life: Life, milliseconds: number) => observe(metrics, life, milliseconds),
+  };
+  if (unsealed === undefined)
+    return createPipeline({
+      ...common,
+      sealed: () => true,
+      refresh: sealed,
+      table: sealed,
+      router: { find: sealed, open: sealed, locate: sealed, close: sealed },
+      tokens: { find: sealed, use: sealed, revoke: sealed },
+      aclFor: sealed,
+      leases: { issue: sealed },
+      wrap: sealed,
+      audit: { active: false, request: sealed, response: sealed },
+    });
+  const { cache, mounts, router, tokens, policies, leases, wrapping, audit } = unsealed;
+  return createPipeline({
+    ...common,
+    sealed: () => false,
+    refresh: () => cache.refresh(),
+    table: () => mounts.table(),
+    router,
+    tokens: {
+      find: (token) => tokens.find(token),
+      use: (found) => tokens.use(found),
+      revoke: async (key) => void (await tokens.revoke(key)),
+    },
+    aclFor: (names) => policies.aclFor(names),
+    leases,
+    wrap: (body, options) => wrapping.wrap(body, options),
+    audit,
+  });
+}
+
+function observe(metrics: Metrics, life: Life, milliseconds: number): void {
+  metrics.observe('vault_core_handle_request', milliseconds);
+  const { mount } = life;
+  if (mount !== undefined) metrics.observe(`vault_route_${life.operation}`, milliseconds, { mount_point: requestPath(mount) });
+}
+
+function kindsOf(parts: ServerParts, sealRoutes: OpenEngine, unsealed: Unsealed): EngineKind[] {
+  const { router, mounts } = unsealed;
+  const contracts = async () => {
+    const { mounts: records } = await mounts.table();
+    const opened = await Promise.all(records.map((record) => router.open(record)));
+    return opened.map(({ path, engine: { contract } }) => ({ path, contract }));
+  };
+  return [
+    kv,
+    cubbyhole,
+    {
+      type: 'identity',
+      table: 'secret',
+      description: identity.description,
+      open: () => engine<typeof identity>({ contract: identity, handlers: {} }),
+    },
+    { type: 'system', table: 'secret', description: 'the server itself', open: () => systemEngine(parts, sealRoutes, unsealed, contracts) },
+    { type: 'token', table: 'auth', description: 'token based credentials', open: () => tokenEngine(parts, unsealed) },
+  ];
+}
+
+function systemEngine(
+  { random, clock, uuid, metrics, settings }: ServerParts,
+  sealRoutes: OpenEngine,
+  { mounts, router, policies, tokens, leases, wrapping, audit, retirement, aclOf, storageOf, foundation, resumeRevocations }: Unsealed,
+  contracts: Parameters<typeof openTools>[0]['contracts'],
+): OpenEngine {
+  const { version } = settings.facts;
+  const aclOfFound = async (policiesOf: readonly string[] | undefined) =>
+    policiesOf === undefined ? undefined : policies.aclFor(policiesOf);
+  const system = openSystem({
+    seal: sealRoutes,
+    mounts: openMounts({
+      mounts,
+      router,
+      version,
+      uuid,
+      systemTtl: () => settings.ttl,
+      aclOf,
+      isEmpty: async (mount) => (await storageOf(mount).list('', { limit: 1 })).length === 0,
+      retire: (mount) => retirement.retire(mount),
+    }),
+    policies: openPolicies({
+      policies,
+      aclOf,
+      aclOfToken: async (token) => aclOfFound((await tokens.find(token))?.entry.policies),
+      aclOfAccessor: async (accessor) => aclOfFound((await tokens.byAccessor(accessor))?.entry.policies),
+    }),
+    leases: openLeases({ leases, clock, tidy: () => void resumeRevocations() }),
+    wrapping: openWrapping({ wrapping, aclOf, callerToken }),
+    audit: openAudit(audit),
+    tools: openTools({ random, version, metrics, contracts, installed: () => foundation.created }),
+  });
+  return settings.openMetrics ? withoutToken(system, 'tools-metrics') : system;
+}
+
+function tokenEngine({ clock }: ServerParts, { tokens, tokenRoles, policies, aclOf, resumeRevocations }: Unsealed): OpenEngine {
+  return openTokenMethod({
+    tokens,
+    roles: tokenRoles,
+    clock,
+    policyExists: async (name) => (await policies.get(name)) !== undefined,
+    hasSudo: async (request, path) => (await aclOf(request))?.hasSudo(path) === true,
+    callerToken,
+    tidy: () => void resumeRevocations(),
+  });
+}
