@@ -181,15 +181,27 @@ function isDigit(character: string | undefined): boolean {
 
 /** Shows one character, which may be the first of a secret, as Go does; never more. */
 function invalid({ text, at }: Scanner, where: string): Fault {
-  const character = text[at];
-  if (character === undefined) return new Fault('invalid-request', 'unexpected EOF');
-  const shown =
-    character === "'"
-      ? "'\\''"
-      : character === '"'
-        ? `'"'`
-        : character < ' '
-          ? JSON.stringify(character).replaceAll('"', "'")
-          : `'${character}'`;
-  return new Fault('invalid-request', `invalid character ${shown} ${where}`);
+  const point = text.codePointAt(at);
+  if (point === undefined) return new Fault('invalid-request', 'unexpected EOF');
+  // Go looks at bytes: of any other character it shows the first one, as Latin-1.
+  const byte = Buffer.from(String.fromCodePoint(point))[0] as number;
+  return new Fault('invalid-request', `invalid character ${shownByGo(byte)} ${where}`);
+}
+
+const escapes: ReadonlyMap<number, string> = new Map([
+  [0x07, '\\a'],
+  [0x08, '\\b'],
+  [0x09, '\\t'],
+  [0x0a, '\\n'],
+  [0x0b, '\\v'],
+  [0x0c, '\\f'],
+  [0x0d, '\\r'],
+  [0x27, "\\'"],
+  [0x5c, '\\\\'],
+]);
+
+function shownByGo(byte: number): string {
+  const isControl = byte < 0x20 || byte === 0x7f;
+  const plain = isControl ? `\\x${byte.toString(16).padStart(2, '0')}` : String.fromCharCode(byte);
+  return `'${escapes.get(byte) ?? plain}'`;
 }

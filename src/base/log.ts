@@ -20,16 +20,16 @@ export interface LogOptions {
   readonly now: () => number;
 }
 
-/** An Error among the fields is printed as its name, message and cause's message: stacks only at debug level. */
+/** An Error among the fields is printed as its name, message and causes: stacks only at debug level. Never throws. */
 export function jsonLog(options: LogOptions, fixed: LogFields = {}): Log {
   const threshold = logLevels.indexOf(options.level);
   const at = (level: LogLevel) => {
     if (logLevels.indexOf(level) < threshold) return () => {};
     return (message: string, fields?: LogFields) => {
-      const line: Record<string, unknown> = { time: new Date(options.now()).toISOString(), level, message };
-      for (const source of [fixed, fields ?? {}])
-        for (const [name, value] of Object.entries(source)) line[name] = value instanceof Error ? described(value, threshold <= 1) : value;
-      options.write(`${JSON.stringify(line)}\n`);
+      const own = { time: new Date(options.now()).toISOString(), level, message };
+      const line: Record<string, unknown> = { ...own, ...fixed, ...fields, ...own };
+      for (const [name, value] of Object.entries(line)) if (value instanceof Error) line[name] = described(value, threshold <= 1);
+      options.write(`${printed(line, own)}\n`);
     };
   };
   return {
@@ -44,10 +44,21 @@ export function jsonLog(options: LogOptions, fixed: LogFields = {}): Log {
 
 export const silentLog: Log = jsonLog({ level: 'error', write: () => {}, now: () => 0 });
 
-function described(error: Error, withStack: boolean): Record<string, unknown> {
+/** Whoever logs is in the middle of something else: a field that cannot be written must not end it. */
+function printed(line: LogFields, own: LogFields): string {
+  try {
+    return JSON.stringify(line, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+  } catch {
+    return JSON.stringify({ ...own, unprintable: Object.keys(line).filter((name) => !(name in own)) });
+  }
+}
+
+const longestChain = 8;
+
+function described(error: Error, withStack: boolean, depth = 1): Record<string, unknown> {
   const facts: Record<string, unknown> = { name: error.name, message: error.message };
   if ('code' in error) facts['code'] = error.code;
-  if (error.cause instanceof Error) facts['cause'] = described(error.cause, withStack);
+  if (error.cause instanceof Error && depth < longestChain) facts['cause'] = described(error.cause, withStack, depth + 1);
   if (withStack) facts['stack'] = error.stack;
   return facts;
 }

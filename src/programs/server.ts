@@ -2,11 +2,13 @@
 
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { loadConfig } from '../base/config/files.ts';
-import { asFault, Fault } from '../base/fault.ts';
+import { Fault } from '../base/fault.ts';
 import { randomBase62 } from '../base/random.ts';
 import { apiVersion } from '../base/version.ts';
+import { Ending } from '../cli/ending.ts';
+import { bool, type Flags, type FlagValues, parseFlags, text, texts } from '../cli/flags.ts';
+import { programHelp } from '../cli/help.ts';
 import { systemRandom } from '../crypto/random.ts';
 import type { SecretsServer } from '../secrets/server.ts';
 import { openLmdb } from '../storage/backends/lmdb.ts';
@@ -19,61 +21,37 @@ import { type ProcessParts, processLog, serverFacts, startProcess } from './serv
 const month = 768 * 3600;
 const cacheBytes = 64 * 2 ** 20;
 
-export const serverUsage = `Usage: casemate server -config=PATH [-config=PATH ...] [-log-level=LEVEL]
-       casemate server -dev [-dev-root-token-id=TOKEN] [-dev-listen-address=HOST:PORT]
+const serveFlags = {
+  config: texts('A file in HCL or JSON, or a folder of them. Can be given several times.'),
+  dev: bool('Run in memory, unsealed, with a KV store at secret/.'),
+  'dev-root-token-id': text('The root token of -dev; made up when left out.'),
+  'dev-listen-address': text('Where -dev listens.', { default: '127.0.0.1:8200' }),
+  'dev-no-store-token': bool('Accepted: the token is never stored.', { hidden: true }),
+  'log-level': text('trace, debug, info, warn or error; that of the configuration when left out.'),
+} as const;
 
-  Runs the secrets server. With a configuration it starts sealed and is unsealed
-  through the API or by its seal stanza; with -dev it runs unsealed, in memory,
-  with a KV store at secret/ and a root token.
-
-      $ casemate server -config=/etc/casemate/server.hcl
-      $ casemate server -dev -dev-root-token-id=root
-
-  -config=PATH                   A file (HCL or JSON), or a folder of them; may be repeated
-  -dev                           Runs in memory, unsealed
-  -dev-root-token-id=TOKEN       The root token of -dev; made up when not given
-  -dev-listen-address=HOST:PORT  Where -dev listens; 127.0.0.1:8200 by default
-  -log-level=LEVEL               trace, debug, info, warn or error
-`;
-
-export const startUsage = `Usage: casemate start [-data=FOLDER] [-address=HOST:PORT] [-log-level=LEVEL]
-
-  Runs the development server: a store on disk that unseals itself. The first
-  start makes it, mounts a KV store at secret/, and writes the root token to the
-  file root-token in the data folder.
-
-      $ casemate start
-      $ casemate start -data=/tmp/casemate -address=127.0.0.1:8300
-
-  -data=FOLDER        Where everything lies; CASEMATE_HOME, or .casemate here, by default
-  -address=HOST:PORT  Where it listens; 127.0.0.1:8200 by default
-  -log-level=LEVEL    trace, debug, info, warn or error; warn by default
-`;
+const startFlags = {
+  data: text('Folder where everything lies; CASEMATE_HOME, or .casemate in this folder, when left out.'),
+  address: text('Where it listens.', { default: '127.0.0.1:8200' }),
+  'log-level': text('trace, debug, info, warn or error.', { default: 'warn' }),
+} as const;
 
 /** Resolves to the exit code, when the server has ended. */
 export function serve(words: readonly string[]): Promise<number> {
-  return asProgram(serverUsage, words, async () => {
-    const flags = flagsOf(words, {
-      config: many,
-      dev: flag,
-      'dev-root-token-id': one,
-      'dev-listen-address': one,
-      'dev-no-store-token': flag,
-      'log-level': one,
-    });
-    if (flags.dev === true)
-      await serveInMemory(text(flags['dev-root-token-id']), text(flags['dev-listen-address']), text(flags['log-level']));
-    else await serveConfigured(flags.config as string[] | undefined, text(flags['log-level']));
+  return asProgram(serverHelp, words, async () => {
+    const { config, dev, ...others } = flagsOf(serveFlags, words);
+    if (dev) await serveInMemory(others['dev-root-token-id'], others['dev-listen-address'], others['log-level']);
+    else await serveConfigured(config, others['log-level']);
   });
 }
 
 /** Resolves to the exit code, when the server has ended. */
 export function start(words: readonly string[]): Promise<number> {
-  return asProgram(startUsage, words, async () => {
-    const flags = flagsOf(words, { data: one, address: one, 'log-level': one });
-    const { host, port } = addressOf(text(flags.address) ?? '127.0.0.1:8200');
-    const folder = openDataFolder(resolve(text(flags.data) ?? process.env['CASEMATE_HOME'] ?? '.casemate'));
-    const log = processLog(levelOf(text(flags['log-level']) ?? 'warn'));
+  return asProgram(startHelp, words, async () => {
+    const { data, address, 'log-level': level } = flagsOf(startFlags, words);
+    const { host, port } = addressOf(address);
+    const folder = openDataFolder(resolve(data ?? process.env['CASEMATE_HOME'] ?? '.casemate'));
+    const log = processLog(levelOf(level));
     const parts: ProcessParts = {
       storage: await openLmdb({ path: folder.store }),
       backend: folder.backend,
@@ -90,8 +68,8 @@ export function start(words: readonly string[]): Promise<number> {
   });
 }
 
-async function serveConfigured(paths: readonly string[] | undefined, level: string | undefined): Promise<void> {
-  if (paths === undefined) throw new Fault('usage', 'name a configuration with -config=PATH, or run a development server with -dev');
+async function serveConfigured(paths: readonly string[], level: string | undefined): Promise<void> {
+  if (paths.length === 0) throw new Fault('usage', 'name a configuration with -config=PATH, or run a development server with -dev');
   const { config, warnings } = await loadConfig(paths);
   const log = processLog(levelOf(level ?? config.logLevel));
   for (const warning of warnings) log.warn('the configuration holds something without effect', { warning });
@@ -108,8 +86,8 @@ async function unsealIfPossible(server: SecretsServer): Promise<void> {
   await server.unsealWithBackend(AbortSignal.timeout(60_000));
 }
 
-async function serveInMemory(rootToken: string | undefined, address: string | undefined, level: string | undefined): Promise<void> {
-  const { host, port } = addressOf(address ?? '127.0.0.1:8200');
+async function serveInMemory(rootToken: string | undefined, address: string, level: string | undefined): Promise<void> {
+  const { host, port } = addressOf(address);
   const token = rootToken ?? `hvs.${randomBase62(systemRandom, 24)}`;
   const log = processLog(levelOf(level ?? 'info'));
   const settings = { ...developmentSettings('inmem', host, port), rootToken: token };
@@ -147,27 +125,8 @@ function tell(
   const { dataFolder, rootTokenFile, rootToken, isNew } = facts;
   const address = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   process.stdout.write(
-    banner({ address, dataFolder, rootTokenFile, rootToken, isNew, command: process.env['CASEMATE_INVOKED_AS'] ?? 'bin/casemate' }),
+    banner({ address, dataFolder, rootTokenFile, rootToken, isNew, command: process.env['CASEMATE_COMMAND'] ?? 'bin/casemate' }),
   );
-}
-
-const one = { type: 'string' } as const;
-const many = { type: 'string', multiple: true } as const;
-const flag = { type: 'boolean' } as const;
-
-type FlagValues = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
-
-/** Go's flags begin with one dash or two. Throws Fault `usage`. */
-function flagsOf(words: readonly string[], options: Readonly<Record<string, typeof one | typeof many | typeof flag>>): FlagValues {
-  try {
-    return parseArgs({ args: words.map((word) => word.replace(/^-(?=[a-z])/, '--')), options, strict: true }).values;
-  } catch (thrown) {
-    throw new Fault('usage', asFault(thrown).message === 'internal error' ? (thrown as Error).message : asFault(thrown).message);
-  }
-}
-
-function text(value: FlagValues[string]): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 function addressOf(given: string): { host: string; port: number } {
@@ -186,18 +145,43 @@ function levelOf(given: string): (typeof levels)[number] {
   return level;
 }
 
+/** Go's flags and nothing behind them. Throws Ending. */
+function flagsOf<const F extends Flags>(flags: F, words: readonly string[]): FlagValues<F> {
+  const { values, args } = parseFlags(flags, words);
+  if (args.length > 0) throw new Ending(`this program takes flags and no arguments: ${args.join(' ')}`);
+  return values as FlagValues<F>;
+}
+
 /** Faults are told in one sentence; anything else is a fault of the program and shows its stack. */
-async function asProgram(usage: string, words: readonly string[], run: () => Promise<void>): Promise<number> {
-  if (words.some((word) => ['-h', '-help', '--help', 'help'].includes(word))) {
-    process.stdout.write(usage);
+async function asProgram(help: (name: string) => string, words: readonly string[], run: () => Promise<void>): Promise<number> {
+  if (words.some((word) => ['-h', '-help', '--help'].includes(word))) {
+    process.stdout.write(`${help(nameOfCommand())}\n`);
     return 0;
   }
   try {
     await run();
     return 0;
   } catch (thrown) {
-    if (!(thrown instanceof Fault)) throw thrown;
+    if (!(thrown instanceof Fault || thrown instanceof Ending)) throw thrown;
     process.stderr.write(`${thrown.message}\n`);
     return 1;
   }
 }
+
+function nameOfCommand(): string {
+  return process.env['CASEMATE_INVOKED_AS'] ?? 'casemate';
+}
+
+const serverHelp = (name: string): string =>
+  programHelp(`${name} server [options]`, {
+    help: 'Runs the secrets server. With a configuration it starts sealed, and is unsealed through the API or by its seal stanza; with -dev it runs unsealed, in memory, with a KV store at secret/ and a root token.',
+    examples: { 'Run what a configuration says': 'server -config=server.hcl', 'Try it out': 'server -dev -dev-root-token-id=root' },
+    flags: serveFlags,
+  });
+
+const startHelp = (name: string): string =>
+  programHelp(`${name} start [options]`, {
+    help: 'Runs the development server: a store on disk that unseals itself. The first start makes it, mounts a KV store at secret/, and writes the root token to the file root-token in the data folder.',
+    examples: { 'Run it beside another': 'start -data=second -address=127.0.0.1:8300' },
+    flags: startFlags,
+  });

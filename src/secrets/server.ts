@@ -11,7 +11,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { DeclaredDevice } from './audit/devices.ts';
 import { openBarrier } from './barrier/barrier.ts';
 import { callerToken } from './core/caller-token.ts';
-import { type EngineKind, engine, type OpenEngine } from './core/engine.ts';
+import { type EngineKind, type EngineRequest, engine, type OpenEngine } from './core/engine.ts';
 import type { Reply, WireRequest } from './core/exchange.ts';
 import { layFoundation } from './core/foundation.ts';
 import type { Life } from './core/life.ts';
@@ -269,6 +269,8 @@ function systemEngine(
   contracts: Parameters<typeof openTools>[0]['contracts'],
 ): OpenEngine {
   const { version } = settings.facts;
+  const hasSudo = async (request: EngineRequest, path: string) => (await aclOf(request))?.hasSudo(path) === true;
+  const accessorOf = async (wanted: string) => (await mounts.table()).mounts.find((mount) => mount.uuid === wanted)?.accessor;
   const aclOfFound = async (policiesOf: readonly string[] | undefined) =>
     policiesOf === undefined ? undefined : policies.aclFor(policiesOf);
   const system = openSystem({
@@ -289,7 +291,7 @@ function systemEngine(
       aclOfToken: async (token) => aclOfFound((await tokens.find(token))?.entry.policies),
       aclOfAccessor: async (accessor) => aclOfFound((await tokens.byAccessor(accessor))?.entry.policies),
     }),
-    leases: openLeases({ leases, clock, tidy: () => void resumeRevocations() }),
+    leases: openLeases({ leases, clock, hasSudo, accessorOf, tidy: () => void resumeRevocations() }),
     wrapping: openWrapping({ wrapping, aclOf, callerToken }),
     audit: openAudit(audit),
     tools: openTools({ random, version, metrics, contracts, installed: () => foundation.created }),

@@ -30,7 +30,8 @@ class Lexer {
   #lineStart = 0;
 
   constructor(source: string) {
-    this.#source = source;
+    // As Go's HCL does: a text is the same text with the line ends of Windows.
+    this.#source = source.replaceAll('\r\n', '\n');
   }
 
   all(): Token[] {
@@ -99,7 +100,7 @@ class Lexer {
 
   #identifier(): Token {
     const text = this.#matched(/[\p{L}_][\p{L}\p{N}_.-]*/uy);
-    if (text === undefined) throw this.#fail(`illegal character ${JSON.stringify(this.#source[this.#at])}`);
+    if (text === undefined) throw this.#fail(`illegal character ${JSON.stringify(this.#matched(/./suy))}`);
     const token = this.#token(text === 'true' || text === 'false' ? 'bool' : 'identifier', text);
     this.#at += text.length;
     return token;
@@ -143,20 +144,19 @@ class Lexer {
     const character = this.#source[this.#at] ?? '';
     const plain = simple[character];
     if (plain !== undefined) return plain;
-    const digits = character === 'u' ? 4 : character === 'U' ? 8 : character === 'x' ? 2 : 0;
-    const code = this.#source.slice(this.#at + 1, this.#at + 1 + digits);
-    if (digits === 0 || !/^[0-9a-fA-F]+$/.test(code) || code.length !== digits || Number.parseInt(code, 16) > 0x10ffff)
-      throw this.#fail('illegal char escape');
-    this.#at += digits;
-    return String.fromCodePoint(Number.parseInt(code, 16));
+    const written = this.#matched(/u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}/y);
+    const code = written === undefined ? Number.NaN : /^\d/.test(written) ? Number.parseInt(written, 8) : Number.parseInt(written.slice(1), 16);
+    if (written === undefined || code > 0x10ffff) throw this.#fail('illegal char escape');
+    this.#at += written.length - 1;
+    return String.fromCodePoint(code);
   }
 
   #heredoc(): Token {
     const start = this.#token('string', '');
-    const opening = this.#matched(/<<-?[\p{L}\p{N}_]+\r?\n/uy);
+    const opening = this.#matched(/<<-?[\p{L}\p{N}_]+\n/uy);
     if (opening === undefined) throw this.#fail('heredoc anchor not found');
     const indented = opening.startsWith('<<-');
-    const anchor = opening.slice(indented ? 3 : 2).trim();
+    const anchor = opening.slice(indented ? 3 : 2, -1);
     const lines: string[] = [];
     this.#at += opening.length - 1;
     for (;;) {
@@ -164,7 +164,7 @@ class Lexer {
       this.#at += 1;
       const end = this.#source.indexOf('\n', this.#at);
       const line = this.#source.slice(this.#at, end < 0 ? undefined : end);
-      const isLast = line.trim() === anchor;
+      const isLast = line.trimStart() === anchor;
       this.#at = end < 0 ? this.#source.length : end;
       if (isLast) return { ...start, text: heredocText(lines, indented ? (/^[ \t]*/.exec(line)?.[0] ?? '') : '') };
       if (end < 0) throw errorAt(start, 'heredoc not terminated');

@@ -27,7 +27,7 @@ const longest = 4 * 1024 * 1024;
 /** HCL, or JSON when the text begins with `{`. Throws Fault `invalid-request` with line and column. */
 export function parseHcl(source: string): readonly HclItem[] {
   if (source.length > longest) throw new Fault('invalid-request', 'At 1:1: the text is longer than 4 MiB');
-  if (/^\s*\{/.test(source)) return itemsOfJson(parseJson(source, { depth: deepest, members: 100_000 }) as Json, jsonLines(source));
+  if (/^\s*\{/.test(source)) return itemsOfJson(parseJson(source, { depth: deepest, members: 100_000 }) as Json, jsonPlaces(source));
   return new Parser(lex(source)).file();
 }
 
@@ -156,13 +156,41 @@ function kindName(token: Token): string {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Where a key first stands as a quoted word: good enough to send people to the right line. */
-function jsonLines(source: string): (key: string) => Position {
-  return (key) => {
-    const at = Math.max(source.indexOf(JSON.stringify(key)), 0);
-    const before = source.slice(0, at);
-    return { line: before.split('\n').length, column: at - before.lastIndexOf('\n') };
+/** Where a key first stands as a quoted word: good enough to send people to the right line. Looked for when somebody asks. */
+function jsonPlaces(source: string): (key: string) => Position {
+  let places: ReadonlyMap<string, Position> | undefined;
+  const place = (key: string): Position => {
+    places ??= firstPlaces(source);
+    return places.get(JSON.stringify(key)) ?? { line: 1, column: 1 };
   };
+  return (key) => ({
+    get line() {
+      return place(key).line;
+    },
+    get column() {
+      return place(key).column;
+    },
+  });
+}
+
+/** The strings of a valid JSON text, as written, each with its first place. */
+function firstPlaces(source: string): Map<string, Position> {
+  const places = new Map<string, Position>();
+  let line = 1;
+  let lineStart = 0;
+  for (let at = 0; at < source.length; at++) {
+    if (source[at] === '\n') {
+      line += 1;
+      lineStart = at + 1;
+    }
+    if (source[at] !== '"') continue;
+    let end = at + 1;
+    while (source[end] !== '"') end += source[end] === '\\' ? 2 : 1;
+    const written = source.slice(at, end + 1);
+    if (!places.has(written)) places.set(written, { line, column: at - lineStart + 1 });
+    at = end;
+  }
+  return places;
 }
 
 /** `{"path": {"a": {…}}}` is `path "a" {…}`: HCL's JSON form merges objects into blocks, and lists of objects into repeated ones. */

@@ -4,8 +4,9 @@ import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import type { RandomBytes } from '../../base/random.ts';
 import type { KeyObject } from '../../crypto/keys.ts';
-import type { Storage, Transaction } from '../../storage/storage.ts';
+import type { ListOptions, Storage, Transaction } from '../../storage/storage.ts';
 import { createEntryKeys, termOf } from './entry.ts';
+import { beginFounding, expectFounding, foundingKey } from './founding.ts';
 import { freshTerm, type Keyring, keyringKey, openKeyring, sealKeyring, type Term } from './keyring.ts';
 
 export interface KeyInfo {
@@ -17,18 +18,24 @@ export interface KeyInfo {
   readonly encryptions: number;
 }
 
-/** While sealed, everything but `initialized`, `initialize`, `unseal` and `seal` throws Fault `sealed`. */
+/** While sealed, everything but `sealed`, `initialized`, `initialize`, `unseal`, `seal` and the feed throws Fault `sealed`. */
 export interface Barrier extends Storage {
   readonly sealed: boolean;
   initialized(): Promise<boolean>;
-  /** Writes a new keyring under this root key, over whatever was there. Stays sealed. */
+  /**
+   * Writes a new keyring under this root key and opens, to fill the store. Clears away what an initialisation left that was
+   * not settled; throws Fault `conflict` for a store that holds anything else. Until it is settled, every write throws Fault
+   * `conflict` once another process has begun to initialise the same store.
+   */
   initialize(rootKey: KeyObject): Promise<void>;
+  /** Ends the initialisation together with what `finish` writes, which goes below the barrier. */
+  settle(finish: (below: Transaction) => void): Promise<void>;
   /** Throws Fault `invalid-request` when this is not the root key. */
   unseal(rootKey: KeyObject): Promise<void>;
   seal(): void;
-  /** Adds a term. What older terms sealed stays readable. */
+  /** Adds a term. What older terms sealed stays readable. Another process takes it over at the first entry of it that it reads. */
   rotate(): Promise<KeyInfo>;
-  /** Seals the keyring under another root key. */
+  /** Seals the keyring under another root key. Other processes have to be unsealed again before they can follow a rotation. */
   rekey(rootKey: KeyObject): Promise<void>;
   keyInfo(): KeyInfo;
 }
@@ -44,32 +51,42 @@ interface Opened {
   readonly rootKey: KeyObject;
   readonly terms: ReadonlyMap<number, Term>;
   readonly newest: Term;
+  /** While the store is being initialised: the mark that this process left in it. */
+  readonly mark: Uint8Array | undefined;
 }
 
 export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
   const entries = createEntryKeys(random);
   let opened: Opened | undefined;
+  let sealings = 0;
 
   const unsealed = (): Opened => {
     if (opened === undefined) throw new Fault('sealed', 'Vault is sealed');
     return opened;
   };
-  const take = (rootKey: KeyObject, keyring: Keyring): void => {
-    opened = { rootKey, terms: new Map(keyring.map((term) => [term.number, term])), newest: keyring.at(-1) as Term };
+  /** What was under way when the barrier was sealed must not open it again. */
+  const unlessSealed = async <T>(work: Promise<T>): Promise<T> => {
+    const before = sealings;
+    const result = await work;
+    if (sealings !== before) throw new Fault('sealed', 'Vault is sealed');
+    return result;
   };
-  const load = async (rootKey: KeyObject): Promise<Keyring> => {
-    const sealed = await storage.get(keyringKey);
+  const load = async (rootKey: KeyObject): Promise<Keyring | undefined> => {
+    const sealed = await unlessSealed(storage.get(keyringKey));
     if (sealed === undefined) throw new Fault('not-initialized', 'the store holds no keyring: it is not initialised');
-    const keyring = openKeyring(sealed, rootKey);
-    if (keyring === undefined)
-      throw new Fault('invalid-request', 'the given shares do not make the root key of this store; progress was reset');
-    return keyring;
+    return openKeyring(sealed, rootKey);
+  };
+  /** Another process has rotated since the keyring was read. */
+  const follow = async (): Promise<void> => {
+    const { rootKey, mark } = unsealed();
+    const keyring = await load(rootKey);
+    if (keyring === undefined) throw rekeyed();
+    // Whoever was faster may have come further.
+    if (lastOf(keyring).number > unsealed().newest.number) opened = openedBy(rootKey, keyring, mark);
   };
   const openEntry = async (key: string, entry: Uint8Array): Promise<Uint8Array> => {
-    const { terms, rootKey } = unsealed();
     const number = termOf(entry);
-    // Another process has rotated since the keyring was read.
-    if (number !== undefined && !terms.has(number)) take(rootKey, await load(rootKey));
+    if (number !== undefined && !unsealed().terms.has(number)) await follow();
     return entries.open((wanted) => unsealed().terms.get(wanted), key, entry);
   };
   const sealEntry = (key: string, value: Uint8Array): Uint8Array => entries.seal(unsealed().newest, key, value);
@@ -78,27 +95,39 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
     const entry = await reader.get(key);
     return entry === undefined ? undefined : openEntry(key, entry);
   };
-  const encrypted = (transaction: Transaction): Transaction => ({
-    get: (key) => get(transaction, key),
-    list: (prefix, options) => transaction.list(prefix, options),
-    put: (key, value) => transaction.put(key, sealEntry(key, value)),
-    delete: (key) => transaction.delete(key),
+  const list = async (reader: Pick<Storage, 'list'>, prefix: string, options?: ListOptions): Promise<string[]> => {
+    unsealed();
+    return reader.list(prefix, options);
+  };
+  const transact = async <T>(work: (below: Transaction) => Promise<T>): Promise<T> => {
+    const { mark } = unsealed();
+    if (mark === undefined) return storage.transact(work);
+    return storage.transact(async (below) => {
+      await expectFounding(below, mark);
+      return work(below);
+    });
+  };
+  const encrypted = (below: Transaction): Transaction => ({
+    get: (key) => get(below, key),
+    list: (prefix, options) => list(below, prefix, options),
+    put: (key, value) => below.put(key, sealEntry(key, value)),
+    delete: (key) => below.delete(key),
   });
   const info = (): KeyInfo => {
     const { newest } = unsealed();
-    return { term: newest.number, installTime: new Date(newest.installed).toISOString(), encryptions: entries.sealedCount };
+    return { term: newest.number, installTime: new Date(newest.installed).toISOString(), encryptions: entries.sealedCount(newest) };
   };
   const rewriteKeyring = async (rootKey: KeyObject, edit: (keyring: Keyring) => Keyring): Promise<void> => {
-    const before = unsealed().rootKey;
-    const after = await storage.transact(async (transaction) => {
-      const sealed = await transaction.get(keyringKey);
+    const { rootKey: before, mark } = unsealed();
+    const writing = storage.transact(async (below) => {
+      const sealed = await below.get(keyringKey);
       const keyring = sealed === undefined ? undefined : openKeyring(sealed, before);
-      if (keyring === undefined) throw new Fault('conflict', 'the root key was changed meanwhile; unseal this server again');
+      if (keyring === undefined) throw rekeyed();
       const edited = edit(keyring);
-      transaction.put(keyringKey, sealKeyring(edited, rootKey, random));
+      below.put(keyringKey, sealKeyring(edited, rootKey, random));
       return edited;
     });
-    take(rootKey, after);
+    opened = openedBy(rootKey, await unlessSealed(writing), mark);
   };
 
   return {
@@ -106,37 +135,65 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
       return opened === undefined;
     },
     initialized: async () => (await storage.get(keyringKey)) !== undefined,
-    initialize: (rootKey) => storage.put(keyringKey, sealKeyring([freshTerm(1, random, clock.now())], rootKey, random)),
+    async initialize(rootKey) {
+      const keyring = [freshTerm(1, random, clock.now())];
+      const mark = Uint8Array.from(random(16));
+      const writing = storage.transact(async (below) => {
+        await beginFounding(below, mark);
+        below.put(keyringKey, sealKeyring(keyring, rootKey, random));
+      });
+      await unlessSealed(writing);
+      opened = openedBy(rootKey, keyring, mark);
+    },
+    async settle(finish) {
+      const before = unsealed();
+      const writing = transact(async (below) => {
+        finish(below);
+        below.delete(foundingKey);
+      });
+      await unlessSealed(writing);
+      opened = { ...before, mark: undefined };
+    },
     async unseal(rootKey) {
-      take(rootKey, await load(rootKey));
+      const keyring = await load(rootKey);
+      if (keyring === undefined) throw new Fault('invalid-request', 'this is not the root key of the store');
+      opened = openedBy(rootKey, keyring, undefined);
     },
     seal() {
       opened = undefined;
+      sealings += 1;
       entries.forget();
     },
     async rotate() {
-      await rewriteKeyring(unsealed().rootKey, (keyring) => [
-        ...keyring,
-        freshTerm((keyring.at(-1)?.number ?? 0) + 1, random, clock.now()),
-      ]);
+      await rewriteKeyring(unsealed().rootKey, (keyring) => [...keyring, freshTerm(lastOf(keyring).number + 1, random, clock.now())]);
       return info();
     },
     rekey: (rootKey) => rewriteKeyring(rootKey, (keyring) => keyring),
     keyInfo: info,
     get: (key) => get(storage, key),
-    async list(prefix, options) {
-      unsealed();
-      return storage.list(prefix, options);
+    list: (prefix, options) => list(storage, prefix, options),
+    async put(key, value) {
+      const entry = sealEntry(key, value);
+      if (unsealed().mark === undefined) await storage.put(key, entry);
+      else await transact(async (below) => below.put(key, entry));
     },
-    put: async (key, value) => storage.put(key, sealEntry(key, value)),
     async delete(key) {
-      unsealed();
-      await storage.delete(key);
+      if (unsealed().mark === undefined) await storage.delete(key);
+      else await transact(async (below) => below.delete(key));
     },
-    async transact(work) {
-      unsealed();
-      return storage.transact((transaction) => work(encrypted(transaction)));
-    },
+    transact: (work) => transact((below) => work(encrypted(below))),
     feed: storage.feed,
   };
+}
+
+function openedBy(rootKey: KeyObject, keyring: Keyring, mark: Uint8Array | undefined): Opened {
+  return { rootKey, terms: new Map(keyring.map((term) => [term.number, term])), newest: lastOf(keyring), mark };
+}
+
+function lastOf(keyring: Keyring): Term {
+  return keyring[keyring.length - 1] as Term;
+}
+
+function rekeyed(): Fault {
+  return new Fault('sealed', 'the root key was changed by another server; seal this server and unseal it again');
 }

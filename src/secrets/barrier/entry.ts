@@ -23,12 +23,22 @@ const messagesPerSubkey = 2 ** 31;
 const openers = 1_024;
 
 export interface EntryKeys {
-  /** How many entries the newest term sealed in this process. */
-  readonly sealedCount: number;
+  /** How many entries a term sealed in this process since it was unsealed; 0 once another term seals. */
+  sealedCount(term: Term): number;
   seal(term: Term, key: string, value: Uint8Array): Uint8Array;
   /** Throws Fault `corrupted` for what is no entry, or does not belong under this key. */
   open(termFor: (number: number) => Term | undefined, key: string, entry: Uint8Array): Uint8Array;
   forget(): void;
+}
+
+/** The subkey that seals at present. */
+interface Sealing {
+  readonly term: number;
+  readonly key: KeyObject;
+  readonly salt: Uint8Array;
+  /** What earlier subkeys of the same term sealed. */
+  readonly before: number;
+  counter: number;
 }
 
 /** Number of the term that sealed an entry; `undefined` for bytes that are no entry. */
@@ -39,7 +49,7 @@ export function termOf(entry: Uint8Array): number | undefined {
 
 export function createEntryKeys(random: RandomBytes): EntryKeys {
   const opening = new Map<string, KeyObject>();
-  let sealing: { readonly term: number; readonly key: KeyObject; readonly salt: Uint8Array; counter: number } | undefined;
+  let sealing: Sealing | undefined;
   const nonce = Buffer.alloc(nonceBytes);
 
   const openerFor = (term: Term, salt: Buffer): KeyObject => {
@@ -53,13 +63,12 @@ export function createEntryKeys(random: RandomBytes): EntryKeys {
   };
 
   return {
-    get sealedCount() {
-      return sealing?.counter ?? 0;
-    },
+    sealedCount: (term) => (sealing?.term === term.number ? sealing.before + sealing.counter : 0),
     seal(term, key, value) {
       if (sealing === undefined || sealing.term !== term.number || sealing.counter >= messagesPerSubkey) {
         const salt = Uint8Array.from(random(saltBytes));
-        sealing = { term: term.number, key: deriveKey(term.key, salt, purpose), salt, counter: 0 };
+        const before = sealing?.term === term.number ? sealing.before + sealing.counter : 0;
+        sealing = { term: term.number, key: deriveKey(term.key, salt, purpose), salt, before, counter: 0 };
       }
       sealing.counter += 1;
       nonce.writeUIntBE(sealing.counter, nonceBytes - 6, 6);

@@ -4,6 +4,7 @@ import { asFault, Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import type { Verb } from '../../schema/contract.ts';
 import { type Match, type Prepared, prepare } from '../../schema/routes.ts';
+import { addressAllowed } from '../identity/cidrs.ts';
 import type { FoundToken } from '../identity/tokens.ts';
 import type { MountRecord, MountTable } from '../mounts/record.ts';
 import type { Mounted, Router } from '../mounts/router.ts';
@@ -111,7 +112,7 @@ async function authenticate(parts: PipelineParts, life: Life, match: Match | und
   const { token } = life.wire;
   const optional = match?.route.spec.unauthenticated === true;
   const found = token === undefined || token === '' ? undefined : await parts.tokens.find(token);
-  if (found === undefined) {
+  if (found === undefined || !addressAllowed(found.entry.boundCidrs, life.wire.remoteAddress)) {
     if (optional) return undefined;
     throw new Fault('permission-denied', 'permission denied');
   }

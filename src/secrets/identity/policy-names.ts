@@ -75,15 +75,20 @@ function restricts(role: RolePolicies): boolean {
   return hasAllowed(role) || role.disallowed.length > 0 || role.disallowedGlob.length > 0;
 }
 
-/** `*` stands for anything at the beginning, at the end, or at both. */
-function matchesAny(patterns: readonly string[], name: string): boolean {
+/** `*` stands for any text, wherever it stands. */
+export function matchesAny(patterns: readonly string[], name: string): boolean {
   return patterns.some((pattern) => {
-    const start = pattern.startsWith('*');
-    const end = pattern.length > 1 && pattern.endsWith('*');
-    const core = pattern.slice(start ? 1 : 0, end ? -1 : undefined);
-    if (start && end) return name.includes(core);
-    if (start) return name.endsWith(core);
-    return end ? name.startsWith(core) : name === core;
+    const pieces = pattern.split('*');
+    const first = pieces.shift() as string;
+    const last = pieces.pop();
+    if (last === undefined) return name === pattern;
+    if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
+    let rest = name.slice(first.length, name.length - last.length);
+    return pieces.every((piece) => {
+      const at = rest.indexOf(piece);
+      rest = rest.slice(at + piece.length);
+      return at >= 0;
+    });
   });
 }
 

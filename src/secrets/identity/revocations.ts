@@ -19,6 +19,8 @@ export interface RevocationParts {
 export interface Revocations {
   /** Resolves when nothing hangs on the token any more, nor on any of its descendants. */
   finish(key: string): Promise<void>;
+  /** `finish` in the background; what fails is left in the queue. */
+  begin(key: string): void;
   /** Finishes what an earlier process, or an earlier failure, left in the queue. */
   resume(): Promise<void>;
 }
@@ -38,8 +40,13 @@ export function createRevocations(parts: RevocationParts): Revocations {
     return work;
   };
 
+  const failed = (thrown: unknown): void => {
+    if (!signal.aborted) log.error('a revocation could not be finished and is tried again later', { error: thrown });
+  };
+
   return {
     finish,
+    begin: (key) => void finish(key).catch(failed),
     async resume() {
       let after: string | undefined;
       let resumed = 0;
@@ -51,7 +58,7 @@ export function createRevocations(parts: RevocationParts): Revocations {
             await finish(key);
             resumed++;
           } catch (thrown) {
-            log.error('a revocation could not be finished and is tried again later', { error: thrown });
+            failed(thrown);
           }
         }
         if (page.length < pageSize) break;
@@ -95,8 +102,10 @@ async function releaseChildren(
 async function releaseChild(storage: Storage, parent: string, child: string, mode: RevocationRecord['children']): Promise<void> {
   await storage.transact(async (transaction) => {
     const entry = await readToken(transaction, child);
-    if (entry === undefined) transaction.delete(childKey(parent, child));
-    else if (mode === 'revoke') removeToken(transaction, child, entry, 'revoke');
+    // Always, or one damaged entry would be listed for ever.
+    transaction.delete(childKey(parent, child));
+    if (entry === undefined) return;
+    if (mode === 'revoke') removeToken(transaction, child, entry, 'revoke');
     else orphanToken(transaction, child, entry);
   });
 }

@@ -4,7 +4,7 @@ import type { tokenContract } from '../../api/token.ts';
 import { parseDurationSeconds } from '../../base/durations.ts';
 import { Fault } from '../../base/fault.ts';
 import type { InputOf } from '../../schema/contract.ts';
-import { choosePolicies } from './policy-names.ts';
+import { choosePolicies, matchesAny } from './policy-names.ts';
 import type { TokenRole } from './token-roles.ts';
 import type { FoundToken, TokenTerms } from './tokens.ts';
 
@@ -33,7 +33,7 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     sudo,
     role: role?.terms.policies,
   });
-  checkEnd(policies, times, parent);
+  checkRoot(policies, type, times, context);
   const orphan = context.orphan || input.no_parent === true || role?.terms.orphan === true;
   return {
     path: suffixed(context.path, role?.terms.pathSuffix),
@@ -43,10 +43,11 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     entityId: orphan ? '' : parent.entry.entityId,
     ...times,
     renewable: input.renewable !== false && role?.terms.renewable !== false,
-    numUses: fewest(input.num_uses ?? 0, role?.terms.numUses ?? 0),
+    numUses: type === 'batch' ? 0 : fewest(input.num_uses ?? 0, role?.terms.numUses ?? 0),
     parent: orphan ? undefined : parent.key,
     role: role?.name,
-    boundCidrs: role?.terms.boundCidrs,
+    // A role may free its tokens from what binds the parent; without one a child is bound like its parent.
+    boundCidrs: role === undefined && !orphan ? parent.entry.boundCidrs : role?.terms.boundCidrs,
     id: input.id || undefined,
     type,
   };
@@ -63,12 +64,15 @@ function suffixed(path: string, suffix: string | undefined): string {
 function checkAlias(alias: string, role: TokenRole | undefined): void {
   if (alias === '') return;
   if (role === undefined) throw refused("'entity_alias' is only allowed in combination with token role");
-  if (!role.entityAliases.includes(alias.toLowerCase())) throw refused("invalid 'entity_alias' value");
+  if (!matchesAny(role.entityAliases, alias.toLowerCase())) throw refused("invalid 'entity_alias' value");
 }
 
-function checkEnd(policies: readonly string[], times: Times, parent: FoundToken): void {
-  const withoutEnd = times.ttl === 0 && times.period === 0 && times.explicitMaxTtl === 0;
-  if (policies.includes('root') && withoutEnd && parent.entry.expires !== null)
+function checkRoot(policies: readonly string[], type: 'service' | 'batch', times: Times, { parent, role }: CreationContext): void {
+  if (!policies.includes('root')) return;
+  // Nobody could revoke it.
+  if (type === 'batch') throw refused('batch tokens cannot be root tokens');
+  const ends = [times.ttl, times.period, times.explicitMaxTtl, role?.terms.period ?? 0, role?.terms.explicitMaxTtl ?? 0];
+  if (ends.every((end) => end === 0) && parent.entry.expires !== null)
     throw refused('expiring root tokens cannot create non-expiring root tokens');
 }
 
@@ -125,8 +129,8 @@ function checkBatch(type: 'service' | 'batch', input: CreationInput, times: Time
 function checkPrivileges(input: CreationInput, period: number, sudo: boolean): void {
   const id = input.id ?? '';
   if (id !== '' && !sudo) throw refused('root or sudo privileges required to specify token id');
-  for (const prefix of ['hvs.', 'hvb.', 'hvr.'])
-    if (id.startsWith(prefix)) throw refused(`custom token ID cannot have the '${prefix}' prefix`);
+  for (const prefix of ['hvs.', 's.']) if (id.startsWith(prefix)) throw refused(`custom token ID cannot have the '${prefix}' prefix`);
+  if (id.includes('.')) throw refused("custom token ID cannot have a '.' in the value");
   if (input.no_parent === true && !sudo) throw refused('root or sudo privileges required to create orphan token');
   if (period > 0 && !sudo) throw refused('root or sudo privileges required to create periodic token');
 }

@@ -5,6 +5,7 @@ import { Fault } from '../../base/fault.ts';
 import type { InputOf } from '../../schema/contract.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { decodeEntry, encodeEntry } from '../leases/stored.ts';
+import { checkCidrs } from './cidrs.ts';
 import type { RolePolicies } from './policy-names.ts';
 import { tokenLayout } from './token-entry.ts';
 
@@ -126,8 +127,22 @@ function check(role: TokenRole): void {
   if (role.numUses < 0) throw new Fault('invalid-request', "'token_num_uses' cannot be negative");
   if (role.pathSuffix !== '' && !suffixPattern.test(role.pathSuffix))
     throw new Fault('invalid-request', 'given role path suffix contains invalid characters; must match \\w[\\w-.]+\\w');
-  if (role.type === 'batch' && role.period > 0)
-    throw new Fault('invalid-request', "'token_type' cannot be 'batch' when role is set to generate tokens with a period");
+  if (role.pathSuffix.includes('..'))
+    throw new Fault('invalid-request', 'error registering path suffix: path cannot contain parent references');
+  checkCidrs(role.boundCidrs);
+  if (role.type === 'batch') checkBatch(role);
+}
+
+/** A batch token stands in no store, so nothing about it can be changed or counted later. */
+function checkBatch(role: TokenRole): void {
+  const because = [
+    [!role.orphan, 'non-orphan tokens'],
+    [role.period > 0, 'periodic tokens'],
+    [role.renewable, 'renewable tokens'],
+    [role.explicitMaxTtl > 0, 'tokens with an explicit max TTL'],
+  ] as const;
+  for (const [forbidden, what] of because)
+    if (forbidden) throw new Fault('invalid-request', `'token_type' cannot be 'batch' when role is set to generate ${what}`);
 }
 
 const decodeRole = (bytes: Uint8Array): TokenRole => decodeEntry<TokenRole>(bytes, 'a token role');

@@ -86,6 +86,13 @@ export interface MadeToken extends FoundToken {
   readonly warnings: readonly string[];
 }
 
+export interface RevokeOptions {
+  /** Its children live on. */
+  readonly orphanChildren?: boolean;
+  /** Default true. */
+  readonly sync?: boolean;
+}
+
 export interface Tokens {
   keyOf(token: string): string;
   /** For every request: expired and revoked tokens are not found. */
@@ -98,8 +105,11 @@ export interface Tokens {
   create(terms: TokenTerms): Promise<MadeToken>;
   /** Seconds asked for, 0 for what it had. Throws Fault `invalid-request` for what cannot be renewed. */
   renew(key: string, increment: number): Promise<{ readonly entry: TokenEntry; readonly warnings: readonly string[] }>;
-  /** The token is useless after the first commit; resolves when all that hung on it is taken back. False: there was none. */
-  revoke(key: string, options?: { readonly orphanChildren?: boolean }): Promise<boolean>;
+  /**
+   * The token is useless after the first commit; resolves when all that hung on it is taken back, or at once without
+   * `sync`. False: there was none.
+   */
+  revoke(key: string, options?: RevokeOptions): Promise<boolean>;
   /** Revokes it if its time is over. */
   expire(key: string): Promise<void>;
   byAccessor(accessor: string): Promise<FoundToken | undefined>;
@@ -122,16 +132,19 @@ export function createTokens(parts: TokenParts): Tokens {
     return alive(entry) ? entry : undefined;
   };
 
-  const remove = async (key: string, wanted: (entry: TokenEntry) => boolean, children: 'revoke' | 'orphan'): Promise<boolean> => {
+  const remove = async (key: string, wanted: (entry: TokenEntry) => boolean, options: RevokeOptions = {}): Promise<boolean> => {
     const removed = await storage.transact(async (transaction) => {
       const entry = await readToken(transaction, key);
       if (entry === undefined || !wanted(entry)) return undefined;
-      removeToken(transaction, key, entry, children);
+      removeToken(transaction, key, entry, options.orphanChildren === true ? 'orphan' : 'revoke');
       return entry;
     });
-    if (removed === undefined) return false;
-    if (removed.wrapping !== true) await parts.revocations.finish(key);
-    return true;
+    // Also for a token that somebody else is just revoking: what hangs on it may not be taken back yet.
+    if (removed?.wrapping !== true) {
+      if (options.sync === false) parts.revocations.begin(key);
+      else await parts.revocations.finish(key);
+    }
+    return removed !== undefined;
   };
 
   return {
@@ -146,9 +159,9 @@ export function createTokens(parts: TokenParts): Tokens {
     use: ({ key }) => parts.serialise(`token ${key}`, () => storage.transact((transaction) => takeUse(transaction, key, alive))),
     create: (terms) => createToken(parts, terms),
     renew: (key, increment) => parts.serialise(`token ${key}`, () => renewToken(parts, key, increment)),
-    revoke: (key, { orphanChildren = false } = {}) => remove(key, () => true, orphanChildren ? 'orphan' : 'revoke'),
+    revoke: (key, options) => remove(key, () => true, options),
     async expire(key) {
-      await remove(key, (entry) => !alive(entry), 'revoke');
+      await remove(key, (entry) => !alive(entry));
     },
     async byAccessor(accessor) {
       const stored = await storage.get(accessorKey(accessor));
@@ -266,8 +279,10 @@ async function firstGrant(
     );
     explicitMaxTtl = bounds.max;
   }
-  const limits = terms.role === undefined ? undefined : await parts.role(terms.role);
-  const effective = effectiveLimits({ period: terms.period ?? 0, explicitMaxTtl }, limits);
+  const own = { period: terms.period ?? 0, explicitMaxTtl };
+  const limits = terms.role === undefined || terms.type === 'batch' ? undefined : await parts.role(terms.role);
+  warnings.push(...bothSet(own, limits));
+  const effective = effectiveLimits(own, limits);
   const { maxTtl = 0 } = terms;
   // Root tokens have no default TTL, but their explicit maximum binds them.
   const ttl = terms.ttl || (terms.policies.includes('root') ? effective.explicitMaxTtl : 0);
@@ -306,9 +321,26 @@ async function renewToken(
   });
 }
 
-/** The token's own period, else the role's; the smaller of the maxima that are set. */
+/** The smaller one, where both the token and its role say something. */
 function effectiveLimits(own: RoleLimits, role: RoleLimits | undefined): RoleLimits {
-  const period = own.period > 0 ? own.period : (role?.period ?? 0);
-  const maxima = [own.explicitMaxTtl, role?.explicitMaxTtl ?? 0].filter((value) => value > 0);
-  return { period, explicitMaxTtl: maxima.length === 0 ? 0 : Math.min(...maxima) };
+  return {
+    period: smaller(own.period, role?.period ?? 0),
+    explicitMaxTtl: smaller(own.explicitMaxTtl, role?.explicitMaxTtl ?? 0),
+  };
+}
+
+function smaller(one: number, other: number): number {
+  return one === 0 || other === 0 ? one + other : Math.min(one, other);
+}
+
+function bothSet(own: RoleLimits, role: RoleLimits | undefined): string[] {
+  const limits = [
+    ['Explicit max TTL', own.explicitMaxTtl, role?.explicitMaxTtl ?? 0],
+    ['Period', own.period, role?.period ?? 0],
+  ] as const;
+  return limits.flatMap(([what, one, other]) =>
+    one === 0 || other === 0
+      ? []
+      : [`${what} specified both during creation call and in role; using the lesser value of ${Math.min(one, other)} seconds`],
+  );
 }

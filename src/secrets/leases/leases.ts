@@ -27,7 +27,8 @@ export interface LeasedTokens {
   /** Read in the commit that issues, so that no lease slips in beside the token's revocation. */
   isKnown(transaction: Pick<Transaction, 'get'>, tokenKey: string): Promise<boolean>;
   times(tokenKey: string): Promise<LeaseTimes | undefined>;
-  revoke(tokenKey: string): Promise<unknown>;
+  /** Useless in one commit; with `sync` it resolves when all that hung on the token is taken back. */
+  revoke(tokenKey: string, options: { readonly sync: boolean }): Promise<unknown>;
   /** Revokes it if its time is over. */
   expire(tokenKey: string): Promise<void>;
 }
@@ -51,6 +52,8 @@ export interface LeaseOrigin {
 
 export interface LeaseView extends LeaseTimes {
   readonly leaseId: string;
+  /** Of the request that was answered with the secret, or that made the token. */
+  readonly path: string;
   readonly revokeError?: string | undefined;
 }
 
@@ -65,6 +68,8 @@ export interface RenewedLease {
 export interface Irrevocable {
   readonly leaseId: string;
   readonly mountUuid: string;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
   readonly error: string;
 }
 
@@ -78,12 +83,16 @@ export interface Leases {
   renew(leaseId: string, increment: number): Promise<RenewedLease>;
   /** Throws when the engine could not take the secret back; it is tried again all the same. Without `sync` it only promises. */
   revoke(leaseId: string, options: { readonly sync: boolean }): Promise<void>;
-  /** A prefix without a slash at its end also names the one lease. `force` forgets what could not be taken back. */
+  /**
+   * A prefix without a slash at its end also names the one lease. Tries them all, and throws for the first that failed;
+   * `force` forgets what could not be taken back instead.
+   */
   revokePrefix(prefix: string, options: { readonly sync: boolean; readonly force?: boolean }): Promise<void>;
   /** What fails is tried again later and does not fail this. */
   revokeByToken(tokenKey: string): Promise<void>;
   /** One attempt at a lease that the expiry index named, if it is due. */
   expire(leaseId: string): Promise<void>;
+  /** Oldest end first. */
   irrevocable(): Promise<Irrevocable[]>;
 }
 
@@ -113,11 +122,14 @@ export function createLeases(parts: LeaseParts): Leases {
     const record = await readLease(storage, leaseId);
     if (record === undefined) return undefined;
     if (record.kind === 'secret') return attempt(record);
-    await tokens.revoke(record.tokenKey);
+    await tokens.revoke(record.tokenKey, { sync: true });
     return undefined;
   };
 
+  /** Written down when it resolves. */
   const revokeSoon = async (leaseId: string): Promise<void> => {
+    const record = await readLease(storage, leaseId);
+    if (record?.kind === 'token') return void (await tokens.revoke(record.tokenKey, { sync: false }));
     await changeStored(storage, leaseId, (transaction, lease) => changeLease(transaction, lease, { ...lease, retryAt: clock.now() }));
     revokeNow(leaseId).catch((thrown: unknown) =>
       parts.log.warn('a lease could not be revoked in the background', { error: asFault(thrown) }),
@@ -145,10 +157,12 @@ export function createLeases(parts: LeaseParts): Leases {
       if (fault !== undefined) throw failed(fault);
     },
     async revokePrefix(prefix, options) {
-      let first = prefix === '' || prefix.endsWith('/') ? undefined : await revokeOne(prefix, options);
-      for await (const page of leasesBelow(storage, prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`))
+      const isLevel = prefix === '' || prefix.endsWith('/');
+      let first = isLevel ? undefined : await revokeOne(prefix, options);
+      for await (const page of leasesBelow(storage, isLevel ? prefix : `${prefix}/`))
         await sideBySide(page, async (leaseId) => {
-          first ??= await revokeOne(leaseId, options);
+          const fault = await revokeOne(leaseId, options);
+          first ??= fault;
         });
       if (first !== undefined) throw failed(first);
     },
@@ -175,9 +189,9 @@ export function createLeases(parts: LeaseParts): Leases {
           const due = stored === undefined ? undefined : decodeDue(stored);
           const record = due !== undefined && 'lease' in due ? await readLease(storage, due.lease) : undefined;
           if (record?.kind === 'secret')
-            found.push({ leaseId: record.leaseId, mountUuid: record.mountUuid, error: record.revokeError ?? '' });
+            found.push({ leaseId: record.leaseId, mountUuid: record.mountUuid, expires: record.expires, error: record.revokeError ?? '' });
         }
-      return found;
+      return found.sort((a, b) => a.expires - b.expires || (a.leaseId < b.leaseId ? -1 : 1));
     },
   };
 }
@@ -197,7 +211,8 @@ async function issueLease(parts: LeaseParts, terms: LeaseTerms, origin: LeaseOri
     issued: now,
     expires,
     ttl: terms.ttl,
-    maxTtl: batch === undefined ? terms.maxTtl : Math.floor((batch.expires - now) / 1000),
+    // To the millisecond: nothing leased to a batch token may outlive it.
+    maxTtl: batch === undefined ? terms.maxTtl : Math.min(terms.maxTtl || Number.POSITIVE_INFINITY, (batch.expires - now) / 1000),
     renewable: terms.renewable,
   };
   try {
@@ -227,7 +242,9 @@ async function renewLease({ storage, clock }: LeaseParts, leaseId: string, incre
     const record = await readLease(transaction, leaseId);
     const now = clock.now();
     if (record === undefined) throw new Fault('invalid-request', 'lease not found');
-    if (record.kind === 'token') throw new Fault('permission-denied', 'tokens cannot be renewed through this endpoint');
+    if (record.kind === 'token') throw new Fault('invalid-request', 'tokens cannot be renewed through this endpoint');
+    if (record.irrevocable === true)
+      throw new Fault('invalid-request', 'lease is expired and has failed previous revocation attempts');
     if (record.retryAt !== undefined || record.expires <= now) throw new Fault('invalid-request', 'lease expired');
     if (!record.renewable) throw new Fault('invalid-request', 'lease is not renewable');
     const { ttl, expires, warnings } = calculateTtl({
@@ -243,10 +260,10 @@ async function renewLease({ storage, clock }: LeaseParts, leaseId: string, incre
 }
 
 async function viewOf({ tokens }: LeaseParts, record: LeaseRecord): Promise<LeaseView | undefined> {
-  const { leaseId } = record;
   if (record.kind === 'secret') return { ...record };
+  const { leaseId } = record;
   const times = await tokens.times(record.tokenKey);
-  return times === undefined ? undefined : { leaseId, ...times };
+  return times === undefined ? undefined : { leaseId, path: leaseId.slice(0, leaseId.lastIndexOf('/')), ...times };
 }
 
 /** Ten seconds, doubled with each failure; after the sixth only an operator can end it. */
@@ -280,6 +297,7 @@ async function sideBySide(names: readonly string[], work: (name: string) => Prom
   for (let start = 0; start < names.length; start += width) await Promise.all(names.slice(start, start + width).map(work));
 }
 
+/** 400, as Vault answers: its clients try a 5xx again at once, and each try counts as a failed attempt. */
 function failed(fault: Fault): Fault {
-  return new Fault('engine-failed', `failed to revoke entry: ${fault.message}`, { cause: fault });
+  return new Fault('invalid-request', `failed to revoke entry: ${fault.message}`, { cause: fault });
 }

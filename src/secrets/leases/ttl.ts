@@ -46,7 +46,7 @@ export function calculateTtl(terms: TtlTerms): TtlGrant {
     limit = explicitMaxTtl > 0 ? created + explicitMaxTtl * 1000 : Number.POSITIVE_INFINITY;
   }
   if (limit <= now) throw new Fault('invalid-request', 'past the max TTL, cannot renew');
-  const left = Math.round((limit - now) / 1000);
+  const left = Math.max(1, Math.round((limit - now) / 1000));
   if (ttl > left) {
     warnings.push(
       `TTL of "${shortDuration(ttl)}" exceeded the effective max_ttl of "${shortDuration(left)}"; TTL value is capped accordingly`,

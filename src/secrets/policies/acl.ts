@@ -69,23 +69,27 @@ export function compileAcl(policies: readonly Policy[]): Acl {
       ? undefined
       : { pattern: `${found}*`, wildcardAt: found.length, isPrefix: true, pluses: 0, rule: prefix.get(found) as MergedRule };
   };
-  const bestGlob = (path: string): MergedRule | undefined => {
+  const bestGlob = (path: string): Candidate | undefined => {
     let best = longestPrefix(path);
-    if (segments.length === 0) return best?.rule;
+    if (segments.length === 0) return best;
     const parts = path.split('/');
     for (const rule of segments) {
       if (!segmentsMatch(rule, parts)) continue;
       const candidate = candidateOf(rule);
       if (best === undefined || outranks(candidate, best)) best = candidate;
     }
-    return best?.rule;
+    return best;
   };
   const ruleFor = (path: string, lists: boolean): MergedRule | undefined => {
     const bare = lists && path.endsWith('/') ? path.slice(0, -1) : undefined;
     const found = exact.get(path) ?? (bare === undefined ? undefined : exact.get(bare));
     if (found !== undefined) return found;
     const glob = bestGlob(path);
-    return glob === undefined && bare !== undefined ? bestGlob(bare) : glob;
+    if (bare === undefined) return glob?.rule;
+    // Without its slash a path is the second choice, unless it is denied there by the more specific rule.
+    const second = bestGlob(bare);
+    if (glob === undefined || second === undefined) return (glob ?? second)?.rule;
+    return second.rule.capabilities.has('deny') && outranks(second, glob) ? second.rule : glob.rule;
   };
 
   return {
@@ -100,7 +104,7 @@ export function compileAcl(policies: readonly Policy[]): Acl {
       return { allowed: true, granting: rule.granting.get(request.operation) ?? [] };
     },
     capabilities(path) {
-      const rule = ruleFor(path, false) ?? ruleFor(path, true);
+      const rule = ruleFor(path, true);
       const granted: Capability[] = rule === undefined ? [] : [...rule.capabilities];
       return granted.length === 0 || granted.includes('deny') ? ['deny'] : granted.sort();
     },

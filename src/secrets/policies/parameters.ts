@@ -10,13 +10,16 @@ export function parametersAllow(
   data: Readonly<Record<string, unknown>>,
 ): boolean {
   if (requiredParameters.length === 0 && deniedParameters === undefined && allowedParameters === undefined) return true;
-  const given = new Map(Object.entries(data).map(([name, value]) => [name.toLowerCase(), value]));
-  if (requiredParameters.some((name) => !given.has(name))) return false;
-  if (given.size === 0) return true;
+  if (requiredParameters.some((name) => !Object.hasOwn(data, name))) return false;
+  // A list, not a map: `x` and `X` may both be there, and each is judged.
+  const given = Object.entries(data).map(([name, value]) => [name.toLowerCase(), value] as const);
+  if (given.length === 0) return true;
   return !anyDenied(deniedParameters, given) && allAllowed(allowedParameters, given);
 }
 
-function anyDenied(rules: ParameterRules | undefined, given: ReadonlyMap<string, unknown>): boolean {
+type Given = readonly (readonly [name: string, value: unknown])[];
+
+function anyDenied(rules: ParameterRules | undefined, given: Given): boolean {
   if (rules === undefined || rules.size === 0) return false;
   if (rules.has('*')) return true;
   for (const [name, value] of given) {
@@ -26,7 +29,7 @@ function anyDenied(rules: ParameterRules | undefined, given: ReadonlyMap<string,
   return false;
 }
 
-function allAllowed(rules: ParameterRules | undefined, given: ReadonlyMap<string, unknown>): boolean {
+function allAllowed(rules: ParameterRules | undefined, given: Given): boolean {
   if (rules === undefined || rules.size === 0) return true;
   const any = rules.has('*');
   if (any && rules.size === 1) return true;
@@ -39,11 +42,12 @@ function allAllowed(rules: ParameterRules | undefined, given: ReadonlyMap<string
   return true;
 }
 
-/** Strings may begin or end with `*`; everything else is compared as JSON. */
+/** Strings may begin or end with `*`, which alone is no wildcard; everything else is compared as JSON. */
 function fits(wanted: unknown, value: unknown): boolean {
   if (typeof wanted !== 'string' || typeof value !== 'string') return JSON.stringify(wanted) === JSON.stringify(value);
+  if (wanted === '*') return value === '*';
   const leading = wanted.startsWith('*');
-  const trailing = wanted.endsWith('*') && wanted.length > 1;
+  const trailing = wanted.endsWith('*');
   const middle = wanted.slice(leading ? 1 : 0, trailing ? -1 : undefined);
   if (leading && trailing) return value.includes(middle);
   if (leading) return value.endsWith(middle);

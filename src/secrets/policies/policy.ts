@@ -20,6 +20,8 @@ export interface PathRule {
   /** Seconds. */
   readonly minWrappingTtl?: number;
   readonly maxWrappingTtl?: number;
+  /** Milliseconds since the epoch; from then on the rule is as if it were not there. */
+  readonly expires?: number;
 }
 
 export interface Policy {
@@ -81,7 +83,7 @@ function ruleOf(path: string, body: readonly HclItem[]): PathRule {
         unknown.map((item) => `path ${JSON.stringify(path)}: invalid key ${JSON.stringify(item.keys[0])} on line ${item.position.line}`),
       ),
     );
-  const values = new Map(body.map((item) => [item.keys[0] as string, item.value]));
+  const values = valuesOf(body);
   const cleanPath = path.startsWith('/') ? path.slice(1) : path;
   if (cleanPath.includes('+*'))
     throw new Fault('invalid-request', `path ${JSON.stringify(cleanPath)}: invalid use of wildcards ('+*' is forbidden)`);
@@ -89,16 +91,34 @@ function ruleOf(path: string, body: readonly HclItem[]): PathRule {
   const allowed = parametersOf(path, 'allowed_parameters', values);
   const denied = parametersOf(path, 'denied_parameters', values);
   const required = values.get('required_parameters');
+  const granted = capabilitiesOf(path, values);
   return {
     path: cleanPath,
-    capabilities: capabilitiesOf(path, values),
+    // Nobody can approve anything here, so what needs approval is not granted.
+    capabilities: values.has('control_group') && !granted.has('deny') ? nothing : granted,
     ...(allowed === undefined ? {} : { allowedParameters: allowed }),
     ...(denied === undefined ? {} : { deniedParameters: denied }),
     ...(required === undefined
       ? {}
       : { requiredParameters: strings(path, 'required_parameters', required).map((name) => name.toLowerCase()) }),
     ...wrapping,
+    ...expirationOf(path, values),
   };
+}
+
+const nothing: ReadonlySet<Capability> = new Set();
+
+/** A key that stands twice adds to what it said before, as far as both say lists or objects. */
+function valuesOf(body: readonly HclItem[]): Map<string, HclValue> {
+  const values = new Map<string, HclValue>();
+  for (const { keys, value } of body) {
+    const key = keys[0] as string;
+    const before = values.get(key);
+    if (before?.kind === 'list' && value.kind === 'list') values.set(key, { ...value, items: [...before.items, ...value.items] });
+    else if (before?.kind === 'object' && value.kind === 'object') values.set(key, { ...value, items: [...before.items, ...value.items] });
+    else values.set(key, value);
+  }
+  return values;
 }
 
 function capabilitiesOf(path: string, values: ReadonlyMap<string, HclValue>): ReadonlySet<Capability> {
@@ -124,14 +144,30 @@ function wrappingBounds(path: string, values: ReadonlyMap<string, HclValue>): Pi
     if (value === undefined) return undefined;
     if (value.kind !== 'string' && value.kind !== 'number')
       throw new Fault('invalid-request', `path ${JSON.stringify(path)}: ${key} must be a duration`);
-    return parseDurationSeconds(value.text);
+    try {
+      return parseDurationSeconds(value.text);
+    } catch (thrown) {
+      throw new Fault('invalid-request', `error parsing ${key}: ${asFault(thrown).message}`);
+    }
   };
   const minWrappingTtl = seconds('min_wrapping_ttl');
   const maxWrappingTtl = seconds('max_wrapping_ttl');
   if (minWrappingTtl !== undefined && maxWrappingTtl !== undefined && maxWrappingTtl !== 0 && maxWrappingTtl < minWrappingTtl)
-    throw new Fault('invalid-request', `path ${JSON.stringify(path)}: max_wrapping_ttl cannot be less than min_wrapping_ttl`);
+    throw new Fault('invalid-request', 'max_wrapping_ttl cannot be less than min_wrapping_ttl');
   return { ...(minWrappingTtl === undefined ? {} : { minWrappingTtl }), ...(maxWrappingTtl === undefined ? {} : { maxWrappingTtl }) };
 }
+
+/** RFC 3339, or seconds since the epoch. */
+function expirationOf(path: string, values: ReadonlyMap<string, HclValue>): Pick<PathRule, 'expires'> {
+  const value = values.get('expiration');
+  if (value === undefined || ('text' in value && value.text === '')) return {};
+  const text = 'text' in value ? value.text : '';
+  const expires = /^\d+$/.test(text) ? Number(text) * 1000 : rfc3339Pattern.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(expires)) throw new Fault('invalid-request', `path ${JSON.stringify(path)}: invalid expiration time: ${shown(value)}`);
+  return { expires };
+}
+
+const rfc3339Pattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 function parametersOf(path: string, key: string, values: ReadonlyMap<string, HclValue>): ParameterRules | undefined {
   const value = values.get(key);

@@ -5,6 +5,7 @@ import { Fault } from '../../base/fault.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { type Acl, compileAcl, rootAcl } from './acl.ts';
 import { defaultPolicyText, responseWrappingPolicyText } from './built-in.ts';
+import { nextExpiry, withoutExpired } from './expiration.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import { resolveTemplates, type Templating } from './templates.ts';
 
@@ -45,13 +46,20 @@ interface Known extends StoredPolicy {
   readonly parsed: Policy;
 }
 
+interface Compiled {
+  readonly of: readonly (Known | undefined)[];
+  readonly acl: Acl;
+  /** Milliseconds since the epoch; when the first of its rules expires. */
+  readonly until: number;
+}
+
 const prefix = 'sys/policy/';
 const keptAcls = 1_000;
 /** Tokens without an entity: nothing of identity resolves. */
 const nobody: Templating = { lookup: () => undefined };
 
 export function createPolicies({ storage, cached, clock }: PolicyStoreParts): PolicyStore {
-  const compiled = new Map<string, { readonly of: readonly (Known | undefined)[]; readonly acl: Acl }>();
+  const compiled = new Map<string, Compiled>();
 
   const known = (name: string) => cached(`${prefix}${name}`, decode);
   const write = (name: string, text: string, edit: { cas?: number | undefined; casRequired?: boolean | undefined } = {}) => {
@@ -97,11 +105,13 @@ export function createPolicies({ storage, cached, clock }: PolicyStoreParts): Po
       const of: (Known | undefined)[] = [];
       for (const name of names) of.push(await known(name));
       const key = names.join('\0');
+      const now = clock.now();
       const before = compiled.get(key);
-      if (before !== undefined && before.of.length === of.length && before.of.every((policy, at) => policy === of[at])) return before.acl;
-      const acl = compileAcl(of.flatMap((policy) => (policy === undefined ? [] : [resolveTemplates(policy.parsed, nobody)])));
+      if (before !== undefined && now < before.until && before.of.every((policy, at) => policy === of[at])) return before.acl;
+      const policies = of.flatMap((policy) => (policy === undefined ? [] : [withoutExpired(policy.parsed, now)]));
+      const acl = compileAcl(policies.map((policy) => resolveTemplates(policy, nobody)));
       if (compiled.size >= keptAcls) compiled.delete(compiled.keys().next().value as string);
-      compiled.set(key, { of, acl });
+      compiled.set(key, { of, acl, until: nextExpiry(policies) });
       return acl;
     },
     async initialize() {

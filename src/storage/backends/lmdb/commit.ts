@@ -35,6 +35,7 @@ const empty = Buffer.alloc(0);
 export function createGroupCommit(environment: Environment, snapshots: Snapshots): GroupCommit {
   let waiting: Waiting[] = [];
   let working: Promise<void> | undefined;
+  let broken: Fault | undefined;
 
   const check = (proposal: Proposal, changed?: Changed): string | undefined => {
     for (const [key, version] of proposal.reads) if (changed?.has(key) === true || snapshots.version(key) !== version) return key;
@@ -68,6 +69,7 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
   const commitGroup = async (group: readonly Waiting[]): Promise<void> => {
     let left = group;
     try {
+      if (broken !== undefined) throw broken;
       while (left.length > 0) {
         snapshots.renew();
         const { winners, changed } = settleLosers(left);
@@ -78,8 +80,10 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
         return;
       }
     } catch (thrown) {
-      const fault = await refusal(thrown);
+      const fault = await refusal(thrown, environment);
       for (const { reject } of left) reject(fault);
+      // The next write would never be answered.
+      if (!environment.takesWrites()) broken = new Fault('storage-failed', 'the store lost its disk and takes no writes; restart Casemate', { cause: fault });
     }
   };
   const work = async (): Promise<void> => {
@@ -147,16 +151,19 @@ function sameNames(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((name, index) => name === other[index]);
 }
 
-/** ENOSPC, and LMDB's MDB_MAP_FULL (lmdb.h). */
-const noRoom: ReadonlySet<unknown> = new Set([28, 'ENOSPC', -30792]);
+/** ENOSPC, EDQUOT, and LMDB's MDB_MAP_FULL (lmdb.h). */
+const noRoom: ReadonlySet<unknown> = new Set([28, 122, -30792]);
+/** EIO, which LMDB also says when only a part of its pages found room. */
+const failed = 5;
 
-async function refusal(thrown: unknown): Promise<Fault> {
+async function refusal(thrown: unknown, { isFull }: Environment): Promise<Fault> {
   if (thrown instanceof Fault) return thrown;
   const cause = await reasonOf(thrown);
-  const full = cause instanceof Error && 'code' in cause && noRoom.has(cause.code);
-  const message = full
-    ? 'the store could not write because its disk is full; nothing was written; make room and try again'
-    : 'the store could not write and nothing was written; see the log for the reason';
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const message =
+    noRoom.has(code) || (code === failed && isFull())
+      ? 'the store could not write because its disk is full; nothing was written; make room and try again'
+      : 'the store could not write and nothing was written; see the log for the reason';
   return new Fault('storage-failed', message, { cause });
 }
 

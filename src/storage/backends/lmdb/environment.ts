@@ -1,8 +1,8 @@
 // The LMDB environment of a store: its folder, its databases, its format.
 
-import { accessSync, constants, mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { Fault } from '../../../base/fault.ts';
+import { bytesToBegin, freeBytes, prepareFolder, unusable } from './folder.ts';
 
 export interface EnvironmentOptions {
   /** Folder of the store; made (0700) when it is not there. */
@@ -19,6 +19,10 @@ export interface Environment {
   /** `head`, whose version is the number of the newest commit, and the slots of the change ring. */
   readonly feed: Bytes;
   readonly ringCapacity: number;
+  /** Whether its disk has so little room that a commit may fail half-way. */
+  isFull(): boolean;
+  /** False once LMDB has given the environment up, which it does when it could not write its head. */
+  takesWrites(): boolean;
   close(): Promise<void>;
 }
 
@@ -45,20 +49,18 @@ export function openEnvironment({ path, ringCapacity = 4_096 }: EnvironmentOptio
     const entries = openDatabase(root, 'entries');
     const feed = openDatabase(root, 'feed');
     startFeed(root, feed);
-    return { entries, feed, ringCapacity: capacity, close: () => root.close() };
+    return {
+      entries,
+      feed,
+      ringCapacity: capacity,
+      isFull: () => freeBytes(path) < bytesToBegin,
+      takesWrites: () => takesWrites(root),
+      close: () => root.close(),
+    };
   } catch (thrown) {
     // The reason for not opening is the one to tell.
     root.close().catch(() => {});
     throw thrown instanceof Fault ? thrown : unusable(path, thrown);
-  }
-}
-
-function prepareFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (thrown) {
-    throw unusable(path, thrown);
   }
 }
 
@@ -71,6 +73,8 @@ function openRoot(path: string): RootDatabase {
       mapSize,
       // With overlapping syncs a commit is visible to readers before it is durable.
       overlappingSync: false,
+      // With batches of its own the binding makes a promise for each that nobody holds, and a full disk ends the process.
+      eventTurnBatching: false,
       cache: false,
       encoding: 'binary',
       ...{ permissionsMode: 0o600 },
@@ -95,7 +99,7 @@ function agreeOnFormat(root: RootDatabase, about: Bytes, ringCapacity: number, p
     about.putSync(formatKey, made, 1);
     return made;
   });
-  const version = stored.readUInt8(0);
+  const version = stored[0] ?? 0;
   if (version > formatVersion)
     throw new Fault(
       'storage-failed',
@@ -106,35 +110,17 @@ function agreeOnFormat(root: RootDatabase, about: Bytes, ringCapacity: number, p
   return stored.readUInt32BE(1);
 }
 
+function takesWrites(root: RootDatabase): boolean {
+  try {
+    root.transactionSync(() => {});
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function startFeed(root: RootDatabase, feed: Bytes): void {
   root.transactionSync(() => {
     if (!feed.doesExist(headKey)) feed.putSync(headKey, Buffer.alloc(0), 0);
-  });
-}
-
-const reasons: ReadonlyMap<string | number, string> = new Map<string | number, string>([
-  ['EACCES', 'this user may not write there'],
-  ['EPERM', 'this user may not write there'],
-  ['EROFS', 'it is on a read-only file system'],
-  ['ENOTDIR', 'it is not a folder'],
-  ['EEXIST', 'it is not a folder'],
-  ['ENOSPC', 'the disk is full'],
-  [13, 'this user may not write there'],
-  [30, 'it is on a read-only file system'],
-  [28, 'the disk is full'],
-  [12, 'there is not enough address space for it'],
-]);
-/** MDB_INVALID, MDB_CORRUPTED, MDB_VERSION_MISMATCH (lmdb.h). */
-const foreign: ReadonlySet<unknown> = new Set([-30793, -30796, -30794]);
-
-function unusable(path: string, cause: unknown): Fault {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (foreign.has(code))
-    return new Fault('corrupted', `the files in ${path} are damaged or are not a store of Casemate: restore them from a backup`, { cause });
-  const reason =
-    reasons.get(code as string | number) ??
-    (typeof code === 'string' || typeof code === 'number' ? `error ${code}` : 'it could not be opened');
-  return new Fault('storage-failed', `the data folder ${path} cannot be used: ${reason}; choose a folder that this user may write to`, {
-    cause,
   });
 }

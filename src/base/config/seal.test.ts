@@ -1,0 +1,182 @@
+// The seal and the audit stanzas, and that no key of the seal is ever seen outside of them.
+
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { AuditConfig, SealConfig } from './config.ts';
+import { readConfig } from './reader.ts';
+import { sanitized } from './sanitized.ts';
+
+const rest = 'storage "inmem" {}\nlistener "tcp" { tls_disable = true }\n';
+const read = (text: string) => readConfig([{ path: 'vault.hcl', text: `${text}\n${rest}` }]);
+
+function sealOf(text: string): SealConfig {
+  const { config, warnings } = read(text);
+  expect(warnings).toEqual([]);
+  return config.seal;
+}
+
+const hex = '00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF';
+const base64 = Buffer.from(hex, 'hex').toString('base64');
+
+describe('seal', () => {
+  it('is Shamir where nothing is said', () => {
+    expect(sealOf('')).toEqual({ type: 'shamir' });
+    expect(sealOf('seal "shamir" {}')).toEqual({ type: 'shamir' });
+    expect(sealOf('seal "static" {\n current_key = "env://KEY"\n disabled = false\n}').type).toBe('static');
+  });
+
+  it('takes keys from files and from the environment', () => {
+    expect(
+      sealOf(
+        'seal "static" {\n current_key_id = "b"\n current_key = "file:///run/keys/b"\n previous_key_id = "a"\n previous_key = "env://OLD_KEY"\n}',
+      ),
+    ).toEqual({
+      type: 'static',
+      current: { id: 'b', source: { kind: 'file', path: '/run/keys/b' } },
+      previous: { id: 'a', source: { kind: 'environment', name: 'OLD_KEY' } },
+    });
+    expect(sealOf('kms "static" {\n current_key = "env://K"\n}')).toEqual({
+      type: 'static',
+      current: { id: undefined, source: { kind: 'environment', name: 'K' } },
+    });
+  });
+
+  it.each([hex, base64, base64.replace('=', ''), `<<K\n${base64}\nK\n`])(
+    'takes a key that stands in the file, and hides it: %s',
+    (typed) => {
+      const { config } = read(`seal "static" {\n current_key = ${typed.startsWith('<<') ? typed : `"${typed}"`}\n}`);
+      const seal = config.seal;
+      if (seal.type !== 'static' || seal.current.source.kind !== 'text') throw new Error('no key as text');
+      expect([hex, base64, base64.replace('=', '')]).toContain(seal.current.source.reveal());
+      for (const seen of [JSON.stringify(config), inspect(config, { depth: 9 }), JSON.stringify(sanitized(config))])
+        expect(seen).not.toMatch(/001122|ABEiM/i);
+    },
+  );
+
+  it.each([
+    ['seal "awskms" {}', 1, 'a seal of type "awskms" does not exist here; use static or shamir'],
+    ['hsm "pkcs11" {}', 1, 'a seal of type "pkcs11" does not exist here; use static or shamir'],
+    ['seal {}', 1, 'seal must be written as seal "TYPE" { … }'],
+    ['seal "static" {}', 1, 'seal "static" needs current_key, file:///PATH, env://NAME, or a key of 32 bytes as hex or base64'],
+    ['seal "static" {\n current_key_id = "a"\n}', 2, 'current_key_id needs current_key beside it'],
+    ['seal "static" {\n current_key = "env://A"\n previous_key_id = "a"\n}', 3, 'previous_key_id needs previous_key beside it'],
+    [
+      'seal "static" {\n current_key_id = "a"\n current_key = "env://A"\n previous_key_id = "a"\n previous_key = "env://B"\n}',
+      4,
+      'previous_key_id must differ from current_key_id: a name is never used again for another key',
+    ],
+    [
+      'seal "shamir" {}\nseal "static" {}',
+      2,
+      'seal "static" is one too many: there is seal "shamir" at vault.hcl:1, and a server has one seal',
+    ],
+    [
+      'seal "static" {\n disabled = "true"\n current_key = "env://A"\n}',
+      2,
+      'seal "static" is disabled, and moving from one seal to another is not possible; remove the stanza',
+    ],
+  ])('refuses %s', (text, line, sentence) => {
+    expect(() => read(text)).toThrow(new RegExp(`^vault\\.hcl:${line}: ${RegExp.escape(sentence)}$`));
+  });
+
+  it.each(['marked', 'file://marked', 'file:///', 'env://', 'env://MARKED-NAME', `${hex}marked`, 'bWFya2Vk', 'vault://marked'])(
+    'refuses the key %s without repeating it',
+    (key) => {
+      const sentence = 'current_key in seal "static" must be file:///PATH, env://NAME, or a key of 32 bytes as hex or base64';
+      expect(() => read(`seal "static" {\n current_key = "${key}"\n}`)).toThrow(new RegExp(`^vault\\.hcl:2: ${RegExp.escape(sentence)}$`));
+    },
+  );
+
+  it('names a misspelt key without its value', () => {
+    expect(read(`seal "static" {\n current_key = "env://A"\n curent_key = "${hex}"\n}`).warnings).toEqual([
+      'unknown key "curent_key" in seal "static" at vault.hcl:3',
+    ]);
+  });
+});
+
+describe('audit devices', () => {
+  const auditsOf = (text: string): readonly AuditConfig[] => read(text).config.audits;
+
+  it('keep their options as they were written', () => {
+    expect(
+      auditsOf(
+        'audit "file" "a" {\n options {\n  file_path = "/log/a"\n  mode = 0640\n  log_raw = true\n }\n local = true\n}\naudit "file" "/b/c/" {\n options = { path = "stdout" }\n}',
+      ),
+    ).toEqual([
+      { type: 'file', path: 'a/', description: '', options: { file_path: '/log/a', mode: '0640', log_raw: 'true' } },
+      { type: 'file', path: 'b/c/', description: '', options: { file_path: 'stdout' } },
+    ]);
+  });
+
+  it.each([
+    ['audit "socket" "a" {}', 'an audit device of type "socket" does not exist here; use file (its file_path may be stdout)'],
+    ['audit "file" {}', 'audit must be written as audit "TYPE" "PATH" { … }'],
+    ['audit "file" "/" {}', 'an audit device needs a path: audit "file" "to-disk" { … }'],
+    ['audit "file" "a" {}', 'audit "file" "a" needs options { file_path = "…" }, a path or stdout'],
+    [
+      'audit "file" "a" { options { file_path = [1] } }',
+      'file_path in options of audit "file" "a" must be text; nothing is filled in, so it must not hold ${, not a list',
+    ],
+  ])('are refused when they are %s', (text, sentence) => {
+    expect(() => read(`\n${text}`)).toThrow(`vault.hcl:2: ${sentence}`);
+  });
+
+  it('have a path each', () => {
+    const one = 'audit "file" "a" { options { file_path = "stdout" } }\n';
+    expect(() => read(one + one.replace('"a"', '"a/"'))).toThrow(
+      'vault.hcl:2: the audit device at vault.hcl:1 has the same path; give each its own',
+    );
+  });
+});
+
+describe('the sanitized configuration', () => {
+  it('has the names that Vault gives, and neither keys nor paths of the data', () => {
+    const { config } = readConfig([
+      {
+        path: 'vault.hcl',
+        text: `storage "file" { path = "/marked-data" }
+          listener "tcp" { address = "[::1]:8200", tls_cert_file = "c", tls_key_file = "k", tls_min_version = "tls13", tls_client_ca_file = "ca" }
+          listener "tcp" { tls_disable = true, max_request_duration = "90s" }
+          seal "static" { current_key = "${hex}" }
+          audit "file" "a" { options { file_path = "/marked-log" } }
+          api_addr = "https://a:1"
+          default_lease_ttl = "1h"`,
+      },
+    ]);
+    const shown = sanitized(config);
+    expect(JSON.stringify(shown)).not.toContain('marked');
+    expect(shown).toMatchObject({
+      api_addr: 'https://a:1',
+      audits: [{ type: 'file', path: 'a/', description: '' }],
+      cache_size: 0,
+      cluster_addr: '',
+      default_lease_ttl: 3600,
+      disable_cache: false,
+      disable_mlock: true,
+      enable_ui: false,
+      log_level: 'info',
+      max_lease_ttl: 2_764_800,
+      seals: [{ type: 'static', disabled: false }],
+      storage: { type: 'file', redirect_addr: 'https://a:1', cluster_addr: '', disable_clustering: false },
+    });
+    expect(shown['listeners']).toMatchObject([
+      {
+        type: 'tcp',
+        config: {
+          address: '[::1]:8200',
+          tls_disable: false,
+          tls_cert_file: 'c',
+          tls_key_file: 'k',
+          tls_min_version: 'tls13',
+          tls_max_version: 'tls13',
+          tls_client_ca_file: 'ca',
+          tls_require_and_verify_client_cert: false,
+        },
+      },
+      {
+        type: 'tcp',
+        config: { address: '127.0.0.1:8200', tls_disable: true, max_request_duration: '1m30s', max_request_size: 33_554_432 },
+      },
+    ]);
+  });
+});

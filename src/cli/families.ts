@@ -1,0 +1,45 @@
+// The table of commands: what help lists, and where each family is loaded from when it is called.
+
+import type { Command, Group } from './command.ts';
+
+export interface Family {
+  readonly name: string;
+  readonly synopsis: string;
+  /** Stands among the common commands in help. */
+  readonly common?: true;
+  /** Absent for programs that src/programs/cli.ts starts itself. */
+  readonly load?: () => Promise<Command | Group>;
+}
+
+export const families: readonly Family[] = [
+  { name: 'read', synopsis: 'Read data and secrets', common: true, load: async () => (await import('./commands/read.ts')).read },
+  {
+    name: 'write',
+    synopsis: 'Write data, configuration and secrets',
+    common: true,
+    load: async () => (await import('./commands/write.ts')).write,
+  },
+  {
+    name: 'delete',
+    synopsis: 'Delete secrets and configuration',
+    common: true,
+    load: async () => (await import('./commands/delete.ts')).remove,
+  },
+  { name: 'list', synopsis: 'List data or secrets', common: true, load: async () => (await import('./commands/list.ts')).list },
+  { name: 'server', synopsis: 'Start a server', common: true },
+  { name: 'start', synopsis: 'Start everything on this machine, to try it out', common: true },
+  {
+    name: 'status',
+    synopsis: 'Print the state of the seal',
+    common: true,
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  { name: 'unwrap', synopsis: 'Unwrap a wrapped secret', common: true, load: async () => (await import('./commands/unwrap.ts')).unwrap },
+  {
+    name: 'patch',
+    synopsis: 'Change parts of data, configuration and secrets',
+    load: async () => (await import('./commands/patch.ts')).patch,
+  },
+  { name: 'print', synopsis: 'Print what the command works with', load: async () => (await import('./commands/print.ts')).print },
+  { name: 'version', synopsis: 'Print the version of the command', load: async () => (await import('./commands/version.ts')).version },
+];
