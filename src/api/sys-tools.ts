@@ -67,6 +67,7 @@ export const sysTools = contract({
       summary: 'Metrics of the server.',
       help: 'Prometheus text with `format=prometheus`, JSON otherwise.',
       fields: { format: text('prometheus, or empty for JSON') },
+      opened: 'metrics',
       operations: { read: { summary: 'Read the metrics.', output: { metrics: any('The metrics') } } },
     },
     cors: {

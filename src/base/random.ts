@@ -1,5 +1,6 @@
 // Random bytes as they are handed to everything that needs them; the source is in crypto/.
 
+/** A new buffer each time, which is the caller's to write in and to wipe. */
 export type RandomBytes = (count: number) => Uint8Array;
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';

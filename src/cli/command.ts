@@ -25,7 +25,11 @@
 // - Results go to stdout: `showSecret` and `showList` for answers; `show` for all else, where the same value is printed
 //   as JSON or YAML and a function prints it for people. A sentence that only tells of success goes through `success`.
 //   Warnings and questions go to stderr.
+// - Tables are `table(rows)` and `columns(rows)` of output/columns.ts, cells `goText` of output/go-value.ts, sentences
+//   that may be long `wrapped` of output/wrap.ts; the state of the seal is `showSealStatus` of seal-status.ts.
 // - In values for `show`, an object is a Go map (keys sorted), a Map is a Go struct (keys in its order).
+// - Tests type command lines with test/cli/session.ts, at a whole server of test/suites/server.ts; scripted-server.ts is
+//   for failures that a real server does not make on demand. test/cli/help.test.ts runs over every command in the table.
 // - Cells, fields, streams and exit codes are Vault's and OpenBao's: scripts depend on them. Sentences are our own.
 
 import type { Client } from '../client/client.ts';

@@ -3,7 +3,6 @@
 import { Fault } from '../base/fault.ts';
 import { type Client, createClient } from '../client/client.ts';
 import { clientOptions, variable } from '../client/environment.ts';
-import { isObject, type Secret } from '../client/secret.ts';
 import type { Command, CommandContext } from './command.ts';
 import { type CommonValues, connectionOf, type Format, headersOf, isDetailed } from './common-flags.ts';
 import { curlLine } from './curl.ts';
@@ -88,10 +87,4 @@ async function ask(io: Io, common: CommonValues, question: string, options: { re
   if (io.stdin.isTerminal && options.hidden) io.stderr.write('\n');
   if (line === undefined) throw new Ending('the input ended before an answer came');
   return line.trim();
-}
-
-/** The keys of a list, if the answer is one. */
-export function keysOf(secret: Secret | undefined): readonly unknown[] | undefined {
-  const keys = isObject(secret?.data) ? secret.data['keys'] : undefined;
-  return Array.isArray(keys) ? keys : undefined;
 }

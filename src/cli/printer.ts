@@ -1,6 +1,6 @@
 // Prints for people or for programs, as -format and -field say.
 
-import { isObject, type Secret } from '../client/secret.ts';
+import { isObject, keysOf, type Secret } from '../client/secret.ts';
 import type { CommandContext } from './command.ts';
 import type { Format } from './common-flags.ts';
 import { Ending } from './ending.ts';
@@ -51,7 +51,7 @@ export function createPrinter(io: Io, format: Format, field: string, detailed: b
     showList(secret) {
       return show(detailed ? secretStruct(secret) : secret.data?.['keys'], () => {
         warnOf(secret);
-        const rows = listRows(secret.data ?? {}, detailed);
+        const rows = listRows(secret, detailed);
         if (rows.length > 1) say(table(rows));
       });
     },
@@ -59,9 +59,9 @@ export function createPrinter(io: Io, format: Format, field: string, detailed: b
 }
 
 /** The header and the sorted keys; with -detailed a column for each fact that the server tells about any of them. */
-function listRows(data: Readonly<Record<string, unknown>>, detailed: boolean): readonly Row[] {
-  const keys = (Array.isArray(data['keys']) ? data['keys'] : []).map(String).sort();
-  const told = data['key_info'];
+function listRows(secret: Secret, detailed: boolean): readonly Row[] {
+  const keys = (keysOf(secret) ?? []).map(String).sort();
+  const told = secret.data?.['key_info'];
   const info = detailed && isObject(told) ? told : {};
   const factsOf = (key: string) => (isObject(info[key]) ? info[key] : {});
   const names = [...new Set(keys.flatMap((key) => Object.keys(factsOf(key))))].sort();

@@ -1,6 +1,9 @@
 // The client behaves as Go's does: verbs, headers, the 404 that is an answer, one redirect, further tries, and errors that can be read.
 
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Scripted, type ScriptedServer, scriptedServer } from '../../test/cli/scripted-server.ts';
 import type { Fault } from '../base/fault.ts';
@@ -209,6 +212,14 @@ describe('another try', () => {
     expect(server.asked).toHaveLength(2);
   });
 
+  it('is not made where trying again cannot help', async () => {
+    const server = await scriptedServer([ok], { cert: fixture('loopback.pem'), key: fixture('loopback-key.pem') });
+    const client = createClient({ address: server.address, retries: 2 });
+    ends.push(server.end, client.close);
+    await expect(client.read('a')).rejects.toThrow('signed by unknown authority');
+    expect(server.connections()).toBe(1);
+  });
+
   it('is the default two times, and the last answer counts', async () => {
     const { server, client } = await against([{ status: 503, body: { errors: ['Vault is sealed'] } }], { retries: undefined });
     await expect(client.read('a')).rejects.toThrow('* Vault is sealed');
@@ -245,6 +256,35 @@ describe('a server that cannot be reached', () => {
     const { server } = await against([ok]);
     const client = createClient({ address: server.address.replace('http:', 'https:'), retries: 0 });
     await expect(client.read('a')).rejects.toThrow('http: server gave HTTP response to HTTPS client');
+  });
+});
+
+describe('the way to a server', () => {
+  it('leads through the proxy of the environment', async () => {
+    const { server } = await against([ok]);
+    const client = createClient({ address: 'http://vault.invalid:8200', proxies: { HTTP_PROXY: server.address }, retries: 0 });
+    ends.push(client.close);
+    await expect(client.read('a')).resolves.toBeDefined();
+    expect(server.asked[0]?.url).toBe('http://vault.invalid:8200/v1/a');
+  });
+
+  it('to this machine never leads through a proxy', async () => {
+    const { client } = await against([ok], { proxies: { HTTP_PROXY: 'http://127.0.0.1:1' } });
+    await expect(client.read('a')).resolves.toBeDefined();
+  });
+
+  it('may be a unix socket', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'casemate-client-'));
+    const socket = join(folder, 'server.sock');
+    const server = createServer((request, response) => response.end(JSON.stringify(envelope({ data: { url: request.url } }))));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    const client = createClient({ address: `unix://${socket}`, retries: 0 });
+    ends.push(
+      () => rmSync(folder, { recursive: true }),
+      () => void server.close(),
+      client.close,
+    );
+    await expect(client.read('a')).resolves.toMatchObject({ data: { url: '/v1/a' } });
   });
 });
 

@@ -92,6 +92,12 @@ export function saysSomething(secret: Secret | undefined): secret is Secret {
   return secret !== undefined && ((secret.warnings?.length ?? 0) > 0 || Object.keys(secret.data ?? {}).length > 0);
 }
 
+/** The keys of a list; undefined for an answer that is none. */
+export function keysOf(secret: Secret | undefined): readonly unknown[] | undefined {
+  const keys = secret?.data?.['keys'];
+  return Array.isArray(keys) ? keys : undefined;
+}
+
 function isEmpty(secret: Secret): boolean {
   return (
     secret.request_id === '' &&

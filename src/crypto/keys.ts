@@ -24,5 +24,5 @@ export function hkdf(key: KeyObject, salt: Uint8Array, info: Uint8Array, length:
 
 /** The bytes of a key, where a format has to hold them (a keyring, shares). Wipe them afterwards. */
 export function exportKey(key: KeyObject): Uint8Array {
-  return new Uint8Array(key.export());
+  return key.export();
 }

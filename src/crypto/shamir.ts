@@ -31,7 +31,8 @@ function evaluate(coefficients: Uint8Array, x: number): number {
 /** `parts` shares of `secret.length + 1` bytes, of which any `threshold` give the secret back. Both lie in 2..255. */
 export function split(secret: Uint8Array, parts: number, threshold: number, random: RandomBytes): Uint8Array[] {
   if (parts < threshold) throw new Fault('invalid-request', 'parts cannot be less than threshold');
-  if (parts > 255 || threshold < 2) throw new Fault('invalid-request', 'parts and threshold must lie between 2 and 255');
+  if (!Number.isInteger(parts) || !Number.isInteger(threshold) || parts > 255 || threshold < 2)
+    throw new Fault('invalid-request', 'parts and threshold must lie between 2 and 255');
   if (secret.length === 0) throw new Fault('invalid-request', 'cannot split an empty secret');
   const xs = distinctCoordinates(parts, random);
   const shares = xs.map((x) => {
@@ -40,7 +41,7 @@ export function split(secret: Uint8Array, parts: number, threshold: number, rand
     return share;
   });
   for (const [at, byte] of secret.entries()) {
-    const coefficients = Uint8Array.from(random(threshold));
+    const coefficients = random(threshold);
     coefficients[0] = byte;
     for (const share of shares) share[at] = evaluate(coefficients, share[secret.length] as number);
     coefficients.fill(0);

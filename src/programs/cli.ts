@@ -8,7 +8,10 @@ const [first = '', ...rest] = process.argv.slice(2);
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
 
-process.exit(await main());
+const code = await main();
+// Where stdout is a socket, what was written is still on its way.
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+process.exit(code);
 
 async function main(): Promise<number> {
   switch (first) {

@@ -55,7 +55,7 @@ export function start(words: readonly string[]): Promise<number> {
     const parts: ProcessParts = {
       storage: await openLmdb({ path: folder.store }),
       backend: folder.backend,
-      listenAt: [{ host, port }],
+      listenAt: [{ host, port, opens: 'metrics' }],
       log,
       settings: { ...developmentSettings('lmdb', host, port), rootToken: folder.rootToken, auditDirectory: folder.path },
     };
@@ -92,7 +92,7 @@ async function serveInMemory(rootToken: string | undefined, address: string, lev
   const log = processLog(levelOf(level ?? 'info'));
   const settings = { ...developmentSettings('inmem', host, port), rootToken: token };
   const running = await startProcess(
-    { storage: openMemory(), backend: undefined, listenAt: [{ host, port }], log, settings },
+    { storage: openMemory(), backend: undefined, listenAt: [{ host, port, opens: 'metrics' }], log, settings },
     async (server) => {
       const { keys } = await server.initialize({ secret_shares: 1, secret_threshold: 1 });
       await server.submitShare(keys[0] as string);
@@ -110,7 +110,6 @@ function developmentSettings(storageType: string, host: string, port: number): P
     auditDirectory: undefined,
     auditDevices: [],
     clusterName: undefined,
-    openMetrics: true,
     rootToken: undefined,
     firstMounts,
     sanitized: { storage: { type: storageType } },

@@ -2,6 +2,7 @@
 
 import { parseDurationSeconds } from '../base/durations.ts';
 import { Fault } from '../base/fault.ts';
+import { parseJson } from '../base/json.ts';
 import type { Field, FieldKind } from './fields.ts';
 
 type Coercion = (value: unknown) => unknown;
@@ -23,7 +24,7 @@ const coercions: Readonly<Record<FieldKind, Coercion>> = {
   bool,
   duration,
   time: text,
-  texts: (value) => (typeof value === 'string' ? (value === '' ? [] : [value]) : list(value, text)),
+  texts: (value) => (value === '' ? [] : list(value, trimmed)),
   commas,
   integers: (value) => (typeof value === 'string' ? commas(value).map(integer) : list(value, integer)),
   map,
@@ -38,6 +39,11 @@ function text(value: unknown): string {
   const digits = numberText(value);
   if (digits !== undefined) return digits;
   throw unconvertible('string', value);
+}
+
+/** Items of lists lose the blanks around them, as they do in Vault: ` default` is no policy of its own. */
+function trimmed(value: unknown): string {
+  return text(value).trim();
 }
 
 function integer(value: unknown): number {
@@ -60,10 +66,9 @@ const boolTexts = new Map([
 function bool(value: unknown): boolean {
   if (value === null) return false;
   if (typeof value === 'boolean') return value;
-  const digits = numberText(value);
-  if (digits !== undefined) return Number(digits) !== 0;
-  if (typeof value !== 'string') throw unconvertible('bool', value);
-  const parsed = boolTexts.get(value);
+  const word = typeof value === 'string' ? value : numberText(value);
+  if (word === undefined) throw unconvertible('bool', value);
+  const parsed = boolTexts.get(word);
   if (parsed === undefined) throw new Fault('invalid-request', "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax");
   return parsed;
 }
@@ -78,16 +83,17 @@ function duration(value: unknown): number {
 }
 
 function commas(value: unknown): string[] {
-  if (typeof value !== 'string') return list(value, text);
+  if (typeof value !== 'string') return list(value, trimmed);
   if (value.startsWith('[')) {
     const parsed = jsonArray(value);
-    if (parsed !== undefined) return list(parsed, text);
+    if (parsed !== undefined) return list(parsed, trimmed);
   }
   return value === '' ? [] : value.split(',').map((part) => part.trim());
 }
 
 function map(value: unknown): Record<string, unknown> {
-  if (value === null) return {};
+  // Languages with one kind of table for both write an empty object as a list.
+  if (value === null || (Array.isArray(value) && value.length === 0)) return {};
   if (isObject(value)) return value;
   throw unconvertible('map[string]interface {}', value);
 }
@@ -99,7 +105,8 @@ function pairs(value: unknown): Record<string, string> {
   return Object.fromEntries(
     parts.map((part) => {
       const at = part.indexOf('=');
-      if (at < 1) throw new Fault('invalid-request', `invalid key pair ${JSON.stringify(part)}`);
+      // What stands there may be a value whose key was forgotten: it is not shown.
+      if (at < 1) throw new Fault('invalid-request', 'invalid key pair: a key, = and a value are expected');
       return [part.slice(0, at), part.slice(at + 1)];
     }),
   );
@@ -121,7 +128,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function jsonArray(value: string): unknown[] | undefined {
   try {
-    const parsed: unknown = JSON.parse(value);
+    const parsed = parseJson(value);
     return Array.isArray(parsed) ? parsed : undefined;
   } catch {
     return undefined;

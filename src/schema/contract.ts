@@ -29,6 +29,8 @@ export interface RouteSpec {
   readonly arbitrary?: true;
   /** No token is asked for. */
   readonly unauthenticated?: true;
+  /** No token is asked for on listeners that the operator opened for this. */
+  readonly opened?: 'metrics';
   /** Root-protected: `sudo` on top of the operation's capability. */
   readonly sudo?: true;
   /** Answered as bare JSON, without the envelope. */

@@ -25,7 +25,7 @@ import { type MountRecord, requestPath } from './mounts/record.ts';
 import type { Mounted } from './mounts/router.ts';
 import { createKeeper } from './seal/keeper.ts';
 import { openAudit } from './system/audit.ts';
-import { openSystem, withoutToken } from './system/kind.ts';
+import { openSystem } from './system/kind.ts';
 import { openLeases } from './system/leases.ts';
 import { openMounts } from './system/mounts.ts';
 import { openPolicies } from './system/policies.ts';
@@ -52,8 +52,6 @@ export interface ServerSettings {
   readonly cacheBytes: number;
   readonly auditDirectory: string | undefined;
   readonly clusterName: string | undefined;
-  /** `sys/metrics` answers without a token. */
-  readonly openMetrics: boolean;
   /** The first root token, for development; made up otherwise. */
   readonly rootToken: string | undefined;
   /** Mounted when the store is initialised, beside those that every store has. */
@@ -273,7 +271,7 @@ function systemEngine(
   const accessorOf = async (wanted: string) => (await mounts.table()).mounts.find((mount) => mount.uuid === wanted)?.accessor;
   const aclOfFound = async (policiesOf: readonly string[] | undefined) =>
     policiesOf === undefined ? undefined : policies.aclFor(policiesOf);
-  const system = openSystem({
+  return openSystem({
     seal: sealRoutes,
     mounts: openMounts({
       mounts,
@@ -296,7 +294,6 @@ function systemEngine(
     audit: openAudit(audit),
     tools: openTools({ random, version, metrics, contracts, installed: () => foundation.created }),
   });
-  return settings.openMetrics ? withoutToken(system, 'tools-metrics') : system;
 }
 
 function tokenEngine({ clock }: ServerParts, { tokens, tokenRoles, policies, aclOf, resumeRevocations }: Unsealed): OpenEngine {

@@ -44,11 +44,12 @@ export interface Committer {
   commit(proposal: Proposal): Promise<string | undefined>;
 }
 
-const rounds = 64;
+/** Two processes that want the same entry lose to each other again and again by chance: seven losses of eight are usual then. */
+const rounds = 512;
 /** Losses after which a transaction waits for its turn at the key that it lost. */
 const patience = 2;
 
-/** Runs `work` until its reads and writes stand in one commit. Throws Fault `conflict` after 64 losses. */
+/** Runs `work` until its reads and writes stand in one commit. Throws Fault `conflict` after 512 losses. */
 export async function runTransaction<T>(committer: Committer, turns: Turns, work: (transaction: Transaction) => Promise<T>): Promise<T> {
   let endTurn: (() => void) | undefined;
   try {

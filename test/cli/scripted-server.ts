@@ -20,6 +20,8 @@ export interface Scripted {
 export interface ScriptedServer {
   readonly address: string;
   readonly asked: readonly Asked[];
+  /** How many connections were opened, also those that nothing was asked on. */
+  connections(): number;
   end(): Promise<void>;
 }
 
@@ -48,11 +50,14 @@ export async function scriptedServer(answers: readonly (Scripted | 'hang' | 'bre
     });
   };
   const server: Server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  let connections = 0;
+  server.on('connection', () => connections++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     address: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     asked,
+    connections: () => connections,
     async end() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

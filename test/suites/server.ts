@@ -69,7 +69,6 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     auditDirectory: folder,
     auditDevices: [],
     clusterName: undefined,
-    openMetrics: false,
     rootToken: undefined,
     firstMounts: [],
     sanitized: {},

@@ -1,8 +1,8 @@
 // casemate list: the names below a path.
 
+import { keysOf } from '../../client/secret.ts';
 import { apiPath, command } from '../command.ts';
 import { listFlags } from '../common-flags.ts';
-import { keysOf } from '../context.ts';
 import { Ending } from '../ending.ts';
 
 export const list = command({

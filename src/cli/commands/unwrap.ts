@@ -1,7 +1,7 @@
 // casemate unwrap: what a wrapping token holds.
 
+import { keysOf } from '../../client/secret.ts';
 import { command } from '../command.ts';
-import { keysOf } from '../context.ts';
 
 export const unwrap = command({
   synopsis: 'Unwrap a wrapped secret',

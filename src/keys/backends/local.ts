@@ -1,6 +1,6 @@
 // A KeyBackend over a key that lies on this machine: in a file that only its owner reads, or in the environment.
 
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { Fault } from '../../base/fault.ts';
 import type { RandomBytes } from '../../base/random.ts';
 import { nonceBytes, open, sealInto, tagBytes } from '../../crypto/aead.ts';
@@ -53,11 +53,13 @@ function keyId(key: KeyObject): string {
   return `local:${hmacSha256Hex(key, 'casemate key id').slice(0, 32)}`;
 }
 
-/** 32 bytes as hex or base64. Throws Fault `usage` without showing what was given. */
+/** 32 bytes as hex or base64, with or without padding. Throws Fault `usage` without showing what was given. */
 export function keyFromText(text: string, source: string): KeyObject {
   const trimmed = text.trim();
-  const bytes = /^[0-9a-fA-F]{64}$/.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
-  if (bytes.length !== 32) throw new Fault('usage', `${source} must hold a key of 32 bytes, as hex or base64`);
+  const encoding = /^[0-9a-fA-F]{64}$/.test(trimmed) ? 'hex' : /^[A-Za-z0-9+/_-]{43}=?$/.test(trimmed) ? 'base64' : undefined;
+  // Node's decoder skips what it does not know: without the pattern a passphrase of the right length would be a key.
+  if (encoding === undefined) throw new Fault('usage', `${source} must hold a key of 32 bytes, as hex or base64`);
+  const bytes = Buffer.from(trimmed, encoding);
   const key = keyFromBytes(bytes);
   wipe(bytes);
   return key;
@@ -65,16 +67,26 @@ export function keyFromText(text: string, source: string): KeyObject {
 
 /** Raw bytes, hex or base64; in a text, lines that begin with # are notes. Throws Fault `usage` for a file that others may read. */
 export function keyFromFile(path: string): KeyObject {
-  let content: Buffer;
+  const content = contentOf(path);
   try {
-    if ((statSync(path).mode & 0o077) !== 0) throw new Fault('usage', `the key file ${path} may be read by others; chmod it to 0600`);
-    content = readFileSync(path);
+    if (content.length === 32) return keyFromBytes(content);
+    return keyFromText(content.toString('latin1').replace(/^#.*$/gm, ''), `the key file ${path}`);
+  } finally {
+    wipe(content);
+  }
+}
+
+function contentOf(path: string): Buffer {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    // The mode of the file that is read, not of whatever the path leads to a moment later.
+    if ((fstatSync(file).mode & 0o077) !== 0) throw new Fault('usage', `the key file ${path} may be read by others; chmod it to 0600`);
+    return readFileSync(file);
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
     throw new Fault('usage', `the key file ${path} cannot be read`, { cause: thrown });
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
-  const key =
-    content.length === 32 ? keyFromBytes(content) : keyFromText(content.toString('latin1').replace(/^#.*$/gm, ''), `the key file ${path}`);
-  wipe(content);
-  return key;
 }

@@ -36,7 +36,6 @@ function settingsOf(config: ServerConfig): ServerSettings {
     auditDirectory: config.auditDirectory,
     auditDevices: config.audits,
     clusterName: config.clusterName,
-    openMetrics: config.listeners.some((listener) => listener.unauthenticatedMetrics),
     rootToken: undefined,
     firstMounts: [],
     sanitized: sanitized(config),
@@ -55,6 +54,7 @@ function listenerOf(listener: ListenerConfig): ListenAt {
     ...(listener.tls === undefined ? {} : { tls: tlsOf(listener.tls) }),
     limits: { headersTimeout: listener.readHeaderTimeout, requestTimeout: listener.readTimeout, keepAliveTimeout: listener.idleTimeout },
     maxBodyBytes: listener.maxRequestSize,
+    ...(listener.unauthenticatedMetrics ? { opens: 'metrics' as const } : {}),
   };
 }
 

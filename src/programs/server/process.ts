@@ -19,6 +19,8 @@ export interface ListenAt {
   readonly tls?: TlsOptions;
   readonly limits?: Partial<ListenerLimits>;
   readonly maxBodyBytes?: number;
+  /** Answered without a token here. */
+  readonly opens?: 'metrics';
 }
 
 export interface ProcessParts {
@@ -63,12 +65,13 @@ export async function startProcess(parts: ProcessParts, prepare: (server: Secret
   try {
     await prepare(server);
     const addresses = [];
-    for (const { host, port, tls, limits, maxBodyBytes } of parts.listenAt) {
+    for (const { host, port, tls, limits, maxBodyBytes, opens } of parts.listenAt) {
       const handle = wireHandler({
         respond: (request) => server.respond(request),
         uuid: systemUuid,
         log,
         ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+        ...(opens === undefined ? {} : { opens }),
       });
       const listener = createListener({ handle, log, limits: { ...defaultLimits, ...limits }, ...(tls === undefined ? {} : { tls }) });
       addresses.push(await listener.listen(host, port));

@@ -1,6 +1,5 @@
 // The table of audit devices, and the trail that writes each request to all of them side by side.
 
-import { isAbsolute, relative, resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
@@ -8,15 +7,16 @@ import type { RandomBytes } from '../../base/random.ts';
 import { type KeyObject, keyFromBytes } from '../../crypto/keys.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { AuditTrail, Life } from '../core/life.ts';
-import { auditLine, hashed, type LineOptions } from './line.ts';
-import { openSink, type Sink } from './sink.ts';
+import { auditLine, hashed, type LineOptions, testLine } from './line.ts';
+import { allowedPath, type DeviceOptions, readOptions } from './options.ts';
+import { openSink, type Sink, type SinkOptions } from './sink.ts';
 
 export interface DeviceRecord {
   /** With the trailing slash. */
   readonly path: string;
   readonly type: 'file';
   readonly description: string;
-  readonly options: Readonly<Record<string, string>>;
+  readonly options: DeviceOptions;
   readonly local: boolean;
   /** Base64; keys the hashes of this device. */
   readonly salt: string;
@@ -29,7 +29,7 @@ export interface DeclaredDevice {
   readonly path: string;
   readonly type: string;
   readonly description: string;
-  readonly options: Readonly<Record<string, string>>;
+  readonly options: DeviceOptions;
 }
 
 interface Table {
@@ -49,7 +49,7 @@ export interface AuditDevices extends AuditTrail {
     readonly path: string;
     readonly type: string;
     readonly description: string;
-    readonly options: Readonly<Record<string, string>>;
+    readonly options: DeviceOptions;
     readonly local: boolean;
   }): Promise<void>;
   disable(path: string): Promise<void>;
@@ -66,6 +66,10 @@ export interface DeviceParts {
   readonly log: Log;
   /** Files may be made below it through the API; undefined: nowhere but standard output. */
   readonly directory: string | undefined;
+  /** Milliseconds that a device may take for a line. */
+  readonly deadline?: number;
+  /** Opens what devices write to; files, but for tests. */
+  readonly openTarget?: SinkOptions['open'];
 }
 
 interface Device {
@@ -73,10 +77,12 @@ interface Device {
   readonly sink: Sink;
   readonly salt: KeyObject;
   readonly line: Omit<LineOptions, 'headers'>;
+  /** Lines that it did not take since it last took one. */
+  missed: number;
 }
 
 const tableKey = 'core/audit';
-const deadline = 5_000;
+const defaultDeadline = 5_000;
 const empty: Table = { format: 1, devices: [], headers: {} };
 
 export function createDevices(parts: DeviceParts): AuditDevices {
@@ -85,18 +91,27 @@ export function createDevices(parts: DeviceParts): AuditDevices {
   let headers: ReadonlyMap<string, boolean> = new Map();
   let devices: Device[] = [];
 
+  /** Resolves to whether it took the line. Says so in the log when that changes, not at each line. */
+  const writeTo = async (device: Device, line: string): Promise<boolean> => {
+    const { record, sink } = device;
+    try {
+      await sink.append(line);
+    } catch (thrown) {
+      if (device.missed === 0) log.error('an audit device does not take lines', { device: record.path, error: thrown });
+      device.missed += 1;
+      return false;
+    }
+    if (device.missed > 0) log.info('an audit device takes lines again', { device: record.path, missed: device.missed });
+    device.missed = 0;
+    return true;
+  };
   const write = async (type: 'request' | 'response', life: Life): Promise<void> => {
     const now = clock.now();
-    const results = await Promise.allSettled(
-      devices.map(async ({ sink, line }) => sink.append(auditLine(type, life, now, { ...line, headers }))),
-    );
-    const failed = results.flatMap((result, at) =>
-      result.status === 'rejected' ? [{ device: devices[at]?.record.path, error: result.reason as unknown }] : [],
-    );
-    for (const failure of failed) log.error('an audit device did not take a line', failure);
+    const taken = await Promise.all(devices.map((device) => writeTo(device, auditLine(type, life, now, { ...device.line, headers }))));
     // Fails closed: what nobody could write down does not happen, or is not answered.
-    if (devices.length > 0 && failed.length === devices.length) throw new Fault('internal', 'internal error');
+    if (taken.length > 0 && !taken.includes(true)) throw new Fault('internal', 'internal error');
   };
+  const open = (record: DeviceRecord) => openDevice(record, parts);
   const change = async (edit: (before: Table) => Table): Promise<void> => {
     table = await storage.transact(async (transaction) => {
       const stored = await transaction.get(tableKey);
@@ -121,7 +136,7 @@ export function createDevices(parts: DeviceParts): AuditDevices {
         await change((before) => ({ ...before, devices: withDeclared(before.devices, declared, parts.random) }));
       for (const record of table.devices) {
         try {
-          devices.push(await openDevice(record));
+          devices.push(await open(record));
         } catch (thrown) {
           log.error('an audit device cannot be opened', { device: record.path, error: thrown });
         }
@@ -135,7 +150,12 @@ export function createDevices(parts: DeviceParts): AuditDevices {
       await Promise.allSettled(before.map(({ sink }) => sink.close()));
     },
     async reopen() {
-      await Promise.allSettled(devices.map(({ sink }) => sink.reopen()));
+      const results = await Promise.allSettled(devices.map(({ sink }) => sink.reopen()));
+      const failed = results.flatMap((result, at) =>
+        result.status === 'rejected' ? [{ device: devices[at]?.record.path, error: result.reason as unknown }] : [],
+      );
+      for (const failure of failed) log.error('an audit file cannot be opened anew; its lines go to the old one', failure);
+      if (failed.length > 0) throw new Fault('unavailable', 'not all audit files could be opened anew; the log says which and why');
     },
     list: () => table.devices,
     async enable(wanted) {
@@ -144,13 +164,17 @@ export function createDevices(parts: DeviceParts): AuditDevices {
           'invalid-request',
           `unknown backend type: ${JSON.stringify(wanted.type)}: ${JSON.stringify(wanted.type)} is not supported yet, use file`,
         );
-      if (table.devices.some(({ path }) => path.startsWith(wanted.path) || wanted.path.startsWith(path)))
-        throw new Fault('invalid-request', 'path already in use');
-      const options = { ...wanted.options, file_path: allowedPath(wanted.options, parts.directory) };
+      if (wanted.path === '/') throw new Fault('invalid-request', 'backend path must be specified');
+      checkFree(table.devices, wanted.path);
+      const options = { ...wanted.options, file_path: await allowedPath(wanted.options, parts.directory) };
       const record: DeviceRecord = { ...wanted, type: 'file', options, salt: Buffer.from(parts.random(32)).toString('base64') };
-      const device = await openDevice(record);
+      const device = await open(record);
       try {
-        await change((before) => ({ ...before, devices: [...before.devices, record] }));
+        await probe(device, clock.now());
+        await change((before) => {
+          checkFree(before.devices, record.path);
+          return { ...before, devices: [...before.devices, record] };
+        });
       } catch (thrown) {
         await device.sink.close();
         throw thrown;
@@ -195,43 +219,25 @@ function withDeclared(before: readonly DeviceRecord[], declared: readonly Declar
   ];
 }
 
-async function openDevice(record: DeviceRecord): Promise<Device> {
-  const { options } = record;
-  const salt = keyFromBytes(Buffer.from(record.salt, 'base64'));
-  const mode = options['mode'] === undefined ? 0o600 : Number.parseInt(options['mode'], 8);
-  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777)
-    throw new Fault('invalid-request', 'the option mode must be an octal number such as 0600');
-  // OpenBao reads mode 0000 as "leave the file's mode as it is"; private is the safer reading.
-  const sink = await openSink({ path: options['file_path'] ?? 'stdout', mode: mode === 0 ? 0o600 : mode, deadline });
-  return {
-    record,
-    sink,
-    salt,
-    line: {
-      salt,
-      raw: options['log_raw'] === 'true',
-      hmacAccessor: options['hmac_accessor'] !== 'false',
-      elideListResponses: options['elide_list_responses'] === 'true',
-      prefix: options['prefix'] ?? '',
-    },
-  };
+function checkFree(devices: readonly DeviceRecord[], wanted: string): void {
+  if (devices.some(({ path }) => path.startsWith(wanted) || wanted.startsWith(path)))
+    throw new Fault('invalid-request', 'path already in use');
 }
 
-/** Whoever may enable a device through the API must not get to write files anywhere (CVE-2025-54997). */
-function allowedPath(options: Readonly<Record<string, string>>, directory: string | undefined): string {
-  const wanted = options['file_path'] ?? options['path'];
-  if (wanted === undefined || wanted === '') throw new Fault('invalid-request', 'file_path is required');
-  if (wanted === 'stdout') return wanted;
-  if (directory === undefined)
-    throw new Fault(
-      'invalid-request',
-      'audit files can be enabled only where the configuration names a directory for them: set audit_directory, or use file_path=stdout',
-    );
-  const full = isAbsolute(wanted) ? resolve(wanted) : resolve(directory, wanted);
-  const inside = relative(resolve(directory), full);
-  if (inside === '' || inside.startsWith('..') || isAbsolute(inside))
-    throw new Fault('invalid-request', 'the audit file must lie below the directory that the configuration names in audit_directory');
-  return full;
+async function openDevice(record: DeviceRecord, { deadline = defaultDeadline, openTarget }: DeviceParts): Promise<Device> {
+  const { path, mode, ...line } = readOptions(record.options);
+  const salt = keyFromBytes(Buffer.from(record.salt, 'base64'));
+  const sink = await openSink({ path, mode, deadline, open: openTarget, followLinks: record.declared === true });
+  return { record, sink, salt, line: { ...line, salt }, missed: 0 };
+}
+
+/** Once it is enabled, nothing works without it, not even to disable it: so it has to take a line before. */
+async function probe({ sink, line }: Device, now: number): Promise<void> {
+  try {
+    await sink.append(testLine(now, line));
+  } catch (thrown) {
+    throw new Fault('invalid-request', 'audit backend failed test message', { cause: thrown });
+  }
 }
 
 function decode(bytes: Uint8Array): Table {

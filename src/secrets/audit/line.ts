@@ -3,8 +3,8 @@
 import { rfc3339 } from '../../base/times.ts';
 import { hmacSha256Hex } from '../../crypto/hash.ts';
 import type { KeyObject } from '../../crypto/keys.ts';
-import type { AuthBlock } from '../core/engine.ts';
-import type { Life, LifeToken } from '../core/life.ts';
+import type { AuthBlock, WrapInfo } from '../core/engine.ts';
+import type { Life } from '../core/life.ts';
 import type { MountRecord } from '../mounts/record.ts';
 
 export interface LineOptions {
@@ -31,6 +31,12 @@ export function auditLine(type: 'request' | 'response', life: Life, now: number,
   return `${options.prefix}${JSON.stringify(line)}\n`;
 }
 
+/** What a device has to take before it is enabled. */
+export function testLine(now: number, { prefix }: Pick<LineOptions, 'prefix'>): string {
+  const request = { operation: 'update', namespace: { id: 'root' }, path: 'sys/audit/test' };
+  return `${prefix}${JSON.stringify({ time: rfc3339(now), type: 'request', auth: { token_type: 'default' }, request })}\n`;
+}
+
 function auth({ token, wire, allowed, granting }: Life, options: LineOptions): Json {
   if (token === undefined) return { token_type: 'default' };
   return present({
@@ -39,18 +45,14 @@ function auth({ token, wire, allowed, granting }: Life, options: LineOptions): J
     display_name: token.displayName,
     policies: token.policies,
     token_policies: token.policies,
-    policy_results: allowed === undefined ? undefined : { allowed, granting_policies: granting },
-    metadata: token.meta ?? undefined,
+    policy_results: allowed === undefined ? undefined : { allowed, ...present({ granting_policies: granting }) },
+    metadata: token.meta,
+    remaining_uses: token.numUses,
     entity_id: token.entityId,
     token_type: token.type,
     token_ttl: token.ttl,
     token_issue_time: rfc3339(token.created),
-    remaining_uses: remaining(token),
   });
-}
-
-function remaining(token: LifeToken): number | undefined {
-  return token.numUses > 0 ? token.numUses : undefined;
 }
 
 function request({ wire, operation, mount, token }: Life, options: LineOptions): Json {
@@ -63,31 +65,41 @@ function request({ wire, operation, mount, token }: Life, options: LineOptions):
     namespace: { id: 'root' },
     path: wire.path,
     data: hashedData(wire.data, mount?.config.audit_non_hmac_request_keys, options),
-    wrap_ttl: wire.wrapTtl,
     remote_address: wire.remoteAddress,
     remote_port: wire.remotePort,
+    wrap_ttl: wire.wrapTtl,
     headers: shownHeaders(wire.headers, options),
   });
 }
 
 function response({ outcome, mount, operation }: Life, options: LineOptions): Json {
-  if (outcome === undefined) return present({ ...mountFields(mount) });
+  if (outcome === undefined) return mountFields(mount);
   const { data, auth: block, leaseId, warnings, wrapInfo } = outcome;
+  // What was wrapped is not what was answered: the line of whoever unwraps it tells of it.
+  const wrapped = wrapInfo !== null;
   return present({
-    auth: block === null ? undefined : authBlock(block, options),
+    auth: block === null || wrapped ? undefined : authBlock(block, options),
     ...mountFields(mount),
-    secret: leaseId === '' ? undefined : { lease_id: leaseId },
-    data:
-      data === null
-        ? undefined
-        : operation === 'list' && options.elideListResponses
-          ? elided(data)
-          : hashedData(data, mount?.config.audit_non_hmac_response_keys, options),
-    warnings: warnings ?? undefined,
-    wrap_info:
-      wrapInfo === null
-        ? undefined
-        : { ...wrapInfo, token: secret(wrapInfo.token, options), accessor: accessor(wrapInfo.accessor, options) },
+    secret: wrapped ? undefined : present({ lease_id: leaseId }),
+    data: data === null || wrapped ? undefined : responseData(data, operation, mount, options),
+    warnings,
+    wrap_info: wrapped ? wrapFields(wrapInfo, options) : undefined,
+  });
+}
+
+function responseData(data: Readonly<Json>, operation: Life['operation'], mount: MountRecord | undefined, options: LineOptions): Json {
+  const shown = operation === 'list' && options.elideListResponses ? elided(data) : data;
+  return hashedData(shown, mount?.config.audit_non_hmac_response_keys, options);
+}
+
+function wrapFields({ token, wrapped_accessor, ...others }: WrapInfo, options: LineOptions): Json {
+  return present({
+    ttl: others.ttl,
+    token: secret(token, options),
+    accessor: accessor(others.accessor, options),
+    creation_time: others.creation_time,
+    creation_path: others.creation_path,
+    wrapped_accessor: wrapped_accessor === undefined ? undefined : accessor(wrapped_accessor, options),
   });
 }
 
@@ -97,11 +109,11 @@ function authBlock(block: AuthBlock, options: LineOptions): Json {
     accessor: accessor(block.accessor, options),
     policies: block.policies,
     token_policies: block.token_policies,
-    metadata: block.metadata ?? undefined,
+    metadata: block.metadata,
+    num_uses: block.num_uses,
     entity_id: block.entity_id,
     token_type: block.token_type,
     token_ttl: block.lease_duration,
-    num_uses: block.num_uses,
   });
 }
 
@@ -119,27 +131,37 @@ function secret(value: string | undefined, { raw, salt }: LineOptions): string |
   return value === undefined || value === '' ? undefined : raw ? value : hashed(salt, value);
 }
 
+/** Batch tokens have none. */
 function accessor(value: string, options: LineOptions): string {
-  return options.raw || !options.hmacAccessor ? value : hashed(options.salt, value);
+  return value === '' || options.raw || !options.hmacAccessor ? value : hashed(options.salt, value);
 }
 
-/** Keys, numbers and booleans stay; strings are hashed wherever they stand. */
-function hashedData(data: Readonly<Json>, plainKeys: readonly string[] | undefined, { raw, salt }: LineOptions): Json | undefined {
-  if (Object.keys(data).length === 0) return undefined;
-  if (raw) return data as Json;
+/**
+ * Keys, numbers and booleans stay; strings are hashed wherever they stand. A plain key shows its own string or list of
+ * strings, at any depth, and nothing of an object below it: `data` in clear would be every secret in clear.
+ */
+function hashedData(data: Readonly<Json>, plainKeys: readonly string[] | undefined, { raw, salt }: LineOptions): Json {
+  return raw ? data : hashedObject(data, { salt, plainKeys: plainKeys ?? none });
+}
+
+interface Hashing {
+  readonly salt: KeyObject;
+  readonly plainKeys: readonly string[];
+}
+
+const none: readonly string[] = [];
+
+function hashedObject(data: Readonly<Json>, hashing: Hashing): Json {
   const made: Json = {};
-  for (const [name, value] of Object.entries(data))
-    define(made, name, plainKeys?.includes(name) === true ? value : hashedValue(value, salt));
+  for (const [name, value] of Object.entries(data)) define(made, name, hashedValue(value, hashing.plainKeys.includes(name), hashing));
   return made;
 }
 
-function hashedValue(value: unknown, salt: KeyObject): unknown {
-  if (typeof value === 'string') return hashed(salt, value);
+function hashedValue(value: unknown, plain: boolean, hashing: Hashing): unknown {
+  if (typeof value === 'string') return plain ? value : hashed(hashing.salt, value);
   if (typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return value;
-  if (Array.isArray(value)) return value.map((item) => hashedValue(item, salt));
-  const made: Json = {};
-  for (const [name, item] of Object.entries(value)) define(made, name, hashedValue(item, salt));
-  return made;
+  if (Array.isArray(value)) return value.map((item) => hashedValue(item, plain, hashing));
+  return hashedObject(value as Json, hashing);
 }
 
 function define(object: Json, name: string, value: unknown): void {
@@ -147,12 +169,14 @@ function define(object: Json, name: string, value: unknown): void {
   else object[name] = value;
 }
 
+/** Long lists are the largest part of many logs: their length stands for them. */
 function elided(data: Readonly<Json>): Json {
-  return Object.fromEntries(
-    Object.entries(data)
-      .filter(([name]) => name === 'keys' || name === 'key_info')
-      .map(([name, value]) => [name, Array.isArray(value) ? value.length : Object.keys(value as Json).length]),
-  );
+  const { keys, key_info: info } = data;
+  return {
+    ...data,
+    ...(Array.isArray(keys) ? { keys: keys.length } : {}),
+    ...(typeof info === 'object' && info !== null ? { key_info: Object.keys(info).length } : {}),
+  };
 }
 
 function shownHeaders(headers: Life['wire']['headers'], { headers: wanted, salt, raw }: LineOptions): Json | undefined {
@@ -160,19 +184,27 @@ function shownHeaders(headers: Life['wire']['headers'], { headers: wanted, salt,
   const shown: Json = {};
   for (const [name, hmac] of wanted) {
     const value = headers[name];
-    if (value === undefined) continue;
+    // A token is shown as `client_token`, hashed, and nowhere else.
+    if (value === undefined || tokenHeaders.has(name)) continue;
     const values = typeof value === 'string' ? [value] : value;
     shown[name] = values.map((one) => (hmac && !raw ? hashed(salt, one) : one));
   }
   return Object.keys(shown).length === 0 ? undefined : shown;
 }
 
-/** Empty fields are left out. */
+const tokenHeaders = new Set(['x-vault-token', 'authorization']);
+
+/** Empty fields are left out, as Go's omitempty does. */
 function present(fields: Json): Json {
   const kept: Json = {};
   for (const name in fields) {
     const value = fields[name];
-    if (value !== undefined && value !== '') kept[name] = value;
+    if (!isEmpty(value)) kept[name] = value;
   }
   return kept;
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0 && !JSON.isRawJSON(value);
+  return value === undefined || value === null || value === '' || value === 0;
 }

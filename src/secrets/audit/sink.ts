@@ -1,97 +1,119 @@
-// Where a device's lines go: a file or standard output; one append for all lines that wait, awaited by each of them.
+// Where a device's lines go: one write for all lines that wait, awaited by each of them, and none held beyond a deadline.
 
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { Fault } from '../../base/fault.ts';
+import { openTarget, type Target, type TargetOptions } from './target.ts';
 
 export interface Sink {
   /** Resolves when the line is with the operating system. Rejects when it is not there by the deadline. */
   append(line: string): Promise<void>;
-  /** Opens the file anew, after it was moved away. */
+  /** Opens the file anew, after it was moved away; a write that hangs stays behind. Throws and goes on with the old file. */
   reopen(): Promise<void>;
+  /** Waits for lines under way, no longer than the deadline. */
   close(): Promise<void>;
 }
 
-export interface SinkOptions {
-  /** An absolute path, or `stdout`. */
-  readonly path: string;
-  readonly mode: number;
+export interface SinkOptions extends TargetOptions {
   /** Milliseconds. */
   readonly deadline: number;
-}
-
-interface Waiting {
-  readonly line: string;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
+  /** Replaces the file, for tests. */
+  readonly open?: ((options: TargetOptions) => Promise<Target>) | undefined;
 }
 
 /** Throws Fault `invalid-request` when the file cannot be opened for appending. */
 export async function openSink(options: SinkOptions): Promise<Sink> {
-  let target = await openTarget(options);
-  let waiting: Waiting[] = [];
-  let flushing = false;
-
-  const flush = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      try {
-        await target.write(batch.map(({ line }) => line).join(''));
-        for (const { resolve } of batch) resolve();
-      } catch (thrown) {
-        for (const { reject } of batch) reject(thrown);
-      }
-    }
-    flushing = false;
-  };
-
+  const { open = openTarget, deadline } = options;
+  let writer = createWriter(await open(options), deadline);
   return {
-    append: (line) =>
-      new Promise((resolve, reject) => {
-        const late = setTimeout(() => reject(new Fault('timeout', 'the audit device did not take the line in time')), options.deadline);
-        const settle = (done: () => void) => () => {
-          clearTimeout(late);
-          done();
-        };
-        waiting.push({ line, resolve: settle(resolve), reject: (reason) => settle(() => reject(reason))() });
-        if (flushing) return;
-        flushing = true;
-        setImmediate(() => void flush());
-      }),
+    append: (line) => writer.append(line),
     async reopen() {
-      const before = target;
-      target = await openTarget(options);
+      const before = writer;
+      writer = createWriter(await open(options), deadline);
       await before.close();
     },
-    close: () => target.close(),
+    close: () => writer.close(),
   };
 }
 
-interface Target {
-  write(text: string): Promise<void>;
+interface Waiting {
+  readonly bytes: Buffer;
+  /** undefined: taken. Later calls change nothing. */
+  readonly settle: (reason?: unknown) => void;
+  settled: boolean;
+}
+
+interface Writer {
+  append(line: string): Promise<void>;
   close(): Promise<void>;
 }
 
-async function openTarget({ path, mode }: SinkOptions): Promise<Target> {
-  if (path === 'stdout') return standardOutput;
-  let file: FileHandle;
-  try {
-    file = await open(path, constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_NOFOLLOW, mode);
-    await file.chmod(mode);
-  } catch (thrown) {
-    throw new Fault('invalid-request', 'sanity check failed; the audit file cannot be opened for writing', { cause: thrown });
-  }
+function createWriter(target: Target, deadline: number): Writer {
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  /** A line has waited for its deadline in vain: until the write that is under way comes back, lines are refused at once. */
+  let stuck = false;
+  /** A write broke off within a line: the next one must not go on in the same line. */
+  let torn = false;
+
+  const writeBatch = async (batch: readonly Waiting[]): Promise<void> => {
+    const head = torn ? Buffer.from('\n') : Buffer.alloc(0);
+    const bytes = Buffer.concat([head, ...batch.map((line) => line.bytes)]);
+    let written = 0;
+    let failure: unknown;
+    try {
+      while (written < bytes.length) written += await target.write(bytes.subarray(written));
+    } catch (thrown) {
+      failure = thrown;
+    }
+    stuck = false;
+    if (written > 0) torn = bytes[written - 1] !== newline;
+    let end = head.length;
+    for (const line of batch) {
+      end += line.bytes.length;
+      line.settle(end <= written ? undefined : failure);
+    }
+  };
+  const run = async (): Promise<void> => {
+    // All lines of this turn of the event loop go together.
+    await new Promise((resolve) => void setImmediate(resolve));
+    while (waiting.length > 0) {
+      const batch = waiting.filter((line) => !line.settled);
+      waiting = [];
+      if (batch.length > 0) await writeBatch(batch);
+    }
+    running = undefined;
+  };
+
   return {
-    async write(text) {
-      const bytes = Buffer.from(text);
-      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+    append(line) {
+      if (stuck) return Promise.reject(new Fault('timeout', 'the audit device is still busy with an earlier line'));
+      return new Promise((resolve, reject) => {
+        const late = setTimeout(() => {
+          stuck = running !== undefined;
+          own.settle(new Fault('timeout', 'the audit device did not take the line in time'));
+        }, deadline);
+        const own: Waiting = {
+          bytes: Buffer.from(line),
+          settled: false,
+          settle(reason) {
+            clearTimeout(late);
+            own.settled = true;
+            if (reason === undefined) resolve();
+            else reject(reason);
+          },
+        };
+        waiting.push(own);
+        running ??= run();
+      });
     },
-    close: () => file.close(),
+    async close() {
+      await Promise.race([running, patience(deadline)]);
+      await Promise.race([target.close(), patience(deadline)]);
+    },
   };
 }
 
-const standardOutput: Target = {
-  write: (text) => new Promise((resolve, reject) => process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)))),
-  close: async () => {},
-};
+function patience(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref());
+}
+
+const newline = 0x0a;

@@ -20,6 +20,8 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** What the listener answers without a token. */
+  readonly opens: 'metrics' | undefined;
   /** True for HEAD: everything but the body. */
   readonly head: boolean;
   readonly signal: AbortSignal;

@@ -79,7 +79,7 @@ async function travel(parts: PipelineParts, life: Life): Promise<Reply> {
     if (waiting !== undefined) await waiting;
     const { mounted, match } = await findMount(parts, life);
     const found = await authenticate(parts, life, match);
-    const counts = match?.route.spec.unauthenticated !== true;
+    const counts = !isOpen(match, life.wire);
     if (found !== undefined && found.entry.numUses !== 0 && counts) uses = await takeUse(parts, found);
     const admitted = await admit(parts, life, { mounted, match, found });
     if (parts.audit.active) {
@@ -110,7 +110,7 @@ async function findMount(parts: PipelineParts, life: Life): Promise<{ mounted: M
 
 async function authenticate(parts: PipelineParts, life: Life, match: Match | undefined): Promise<FoundToken | undefined> {
   const { token } = life.wire;
-  const optional = match?.route.spec.unauthenticated === true;
+  const optional = isOpen(match, life.wire);
   const found = token === undefined || token === '' ? undefined : await parts.tokens.find(token);
   if (found === undefined || !addressAllowed(found.entry.boundCidrs, life.wire.remoteAddress)) {
     if (optional) return undefined;
@@ -118,6 +118,13 @@ async function authenticate(parts: PipelineParts, life: Life, match: Match | und
   }
   life.token = found.entry;
   return found;
+}
+
+/** No token is asked for. */
+function isOpen(match: Match | undefined, wire: WireRequest): boolean {
+  if (match === undefined) return false;
+  const { unauthenticated, opened } = match.route.spec;
+  return unauthenticated === true || (opened !== undefined && opened === wire.opens);
 }
 
 async function takeUse(parts: PipelineParts, found: FoundToken): Promise<{ readonly key: string; readonly last: boolean }> {
@@ -137,7 +144,7 @@ async function admit(parts: PipelineParts, life: Life, known: Pick<Admitted, 'mo
     const exists = mounted?.engine.handlers[match.route.name]?.exists;
     if (exists !== undefined && !(await exists(prepared.input, request))) life.operation = 'create';
   }
-  if (match?.route.spec.unauthenticated === true || found === undefined) return { ...known, acl: undefined, prepared, request };
+  if (isOpen(match, wire) || found === undefined) return { ...known, acl: undefined, prepared, request };
   const acl = await parts.aclFor(found.entry.policies);
   const verdict = acl.allows({
     operation: life.operation,

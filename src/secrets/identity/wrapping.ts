@@ -46,7 +46,11 @@ export interface WrappingParts {
 }
 
 export function createWrapping({ storage, tokens, clock }: WrappingParts): Wrapping {
-  const wrap = async (body: string, { ttl, creationPath, wrappedAccessor }: WrapOptions): Promise<WrapInfo> => {
+  const keep = async (
+    body: string,
+    { ttl, creationPath, wrappedAccessor }: WrapOptions,
+    alongWith: (transaction: Transaction) => Promise<void>,
+  ): Promise<WrapInfo> => {
     const created = clock.now();
     const wrapped: Wrapped = { format: 1, body, creationPath, created, ttl, ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }) };
     const made = await tokens.create({
@@ -58,7 +62,10 @@ export function createWrapping({ storage, tokens, clock }: WrappingParts): Wrapp
       numUses: 1,
       renewable: false,
       wrapping: true,
-      also: (transaction, key) => transaction.put(wrappedKey(key), encodeEntry(wrapped)),
+      async also(transaction, key) {
+        await alongWith(transaction);
+        transaction.put(wrappedKey(key), encodeEntry(wrapped));
+      },
     });
     return {
       token: made.token,
@@ -69,24 +76,24 @@ export function createWrapping({ storage, tokens, clock }: WrappingParts): Wrapp
       ...(wrappedAccessor === undefined ? {} : { wrapped_accessor: wrappedAccessor }),
     };
   };
-  const unwrap = async (token: string): Promise<Wrapped> => {
-    const key = tokens.keyOf(token);
-    return storage.transact(async (transaction) => {
-      const wrapped = await readWrapped(transaction, key, clock.now());
-      const entry = await readToken(transaction, key);
-      if (wrapped === undefined || entry === undefined) throw notValid();
-      removeToken(transaction, key, entry, 'revoke');
-      return wrapped;
-    });
+  const useUp = async (transaction: Transaction, key: string): Promise<Wrapped> => {
+    const wrapped = await readWrapped(transaction, key, clock.now());
+    const entry = await readToken(transaction, key);
+    if (wrapped === undefined || entry === undefined) throw notValid();
+    removeToken(transaction, key, entry, 'revoke');
+    return wrapped;
   };
 
   return {
-    wrap,
-    unwrap,
+    wrap: (body, options) => keep(body, options, async () => {}),
+    unwrap: (token) => storage.transact((transaction) => useUp(transaction, tokens.keyOf(token))),
     look: (token) => readWrapped(storage, tokens.keyOf(token), clock.now()),
     async rewrap(token) {
-      const { body, ttl, creationPath, wrappedAccessor } = await unwrap(token);
-      return wrap(body, { ttl, creationPath, wrappedAccessor });
+      const key = tokens.keyOf(token);
+      const wrapped = await readWrapped(storage, key, clock.now());
+      if (wrapped === undefined) throw notValid();
+      // One commit for the old token's end and the new one's beginning: the answer is never behind neither.
+      return keep(wrapped.body, wrapped, async (transaction) => void (await useUp(transaction, key)));
     },
   };
 }

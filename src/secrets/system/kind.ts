@@ -19,12 +19,3 @@ export function openSystem(parts: Readonly<Record<string, OpenEngine>>): OpenEng
   };
   return { contract, handlers };
 }
-
-/** The same engine with one of its routes open to everybody. */
-export function withoutToken(engine: OpenEngine, route: string): OpenEngine {
-  const spec = engine.contract.routes[route] as RouteSpec;
-  return {
-    ...engine,
-    contract: { ...engine.contract, routes: { ...engine.contract.routes, [route]: { ...spec, unauthenticated: true } } },
-  };
-}

@@ -78,7 +78,9 @@ export function openLeases(parts: LeasesParts): OpenEngine {
       count: { read: ({ type }) => (isIrrevocable(type) ? countIrrevocable(parts) : undefined) },
       leases: {
         read: ({ type, limit = '', include_large_results }) =>
-          isIrrevocable(type) ? listIrrevocable(parts, include_large_results === true ? Number.POSITIVE_INFINITY : limitOf(limit)) : undefined,
+          isIrrevocable(type)
+            ? listIrrevocable(parts, include_large_results === true ? Number.POSITIVE_INFINITY : limitOf(limit))
+            : undefined,
       },
       oldRenew: { write: renew },
       oldRenewById: { write: renew },

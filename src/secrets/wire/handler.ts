@@ -15,6 +15,8 @@ export interface WireOptions {
   readonly uuid: () => string;
   readonly log: Log;
   readonly maxBodyBytes?: number;
+  /** Answered without a token here. */
+  readonly opens?: 'metrics';
   readonly jsonLimits?: JsonLimits;
 }
 
@@ -24,6 +26,7 @@ export function wireHandler(options: WireOptions): (request: IncomingMessage, re
     uuid: options.uuid,
     maxBodyBytes: options.maxBodyBytes ?? 32 * 1024 * 1024,
     jsonLimits: options.jsonLimits ?? defaultJsonLimits,
+    opens: options.opens,
   };
 
   const exchange = async (request: IncomingMessage, path: string, query: string): Promise<Reply> => {

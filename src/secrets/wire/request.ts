@@ -13,6 +13,7 @@ export interface RequestOptions {
   readonly uuid: () => string;
   readonly maxBodyBytes: number;
   readonly jsonLimits: JsonLimits;
+  readonly opens: 'metrics' | undefined;
 }
 
 const empty: Readonly<Record<string, unknown>> = Object.freeze({});
@@ -41,6 +42,7 @@ export async function parseRequest(request: IncomingMessage, path: string, query
     headers,
     remoteAddress: request.socket.remoteAddress ?? '',
     remotePort: request.socket.remotePort ?? 0,
+    opens: options.opens,
     head: request.method === 'HEAD',
     get signal() {
       aborted ??= abortOnClose(request);

@@ -13,7 +13,7 @@ export type LmdbOptions = EnvironmentOptions;
 
 /** Throws Fault `storage-failed` or `corrupted`, in one sentence, for a folder that cannot be used or that a newer Casemate wrote. */
 export async function openLmdb(options: LmdbOptions): Promise<Backend> {
-  const environment = openEnvironment(options);
+  const environment = await openEnvironment(options);
   const snapshots = createSnapshots(environment);
   const group = createGroupCommit(environment, snapshots);
   const turns = createTurns();

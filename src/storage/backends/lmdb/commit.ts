@@ -21,6 +21,11 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
+interface Loser {
+  readonly lost: string;
+  readonly resolve: Waiting['resolve'];
+}
+
 type Changed = Map<string, Uint8Array | undefined>;
 
 const groupEntries = 4_096;
@@ -51,29 +56,32 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
     return changes === 'overrun' || anyBelow(prefix, changes.keys);
   };
 
-  /** Answers those who lost; gives the others and what they write together. */
-  const settleLosers = (group: readonly Waiting[]): { winners: Waiting[]; changed: Changed } => {
+  /** Tells those who lost from the others, and gives what the others write together. */
+  const settle = (group: readonly Waiting[]): { winners: Waiting[]; losers: Loser[]; changed: Changed } => {
     const winners: Waiting[] = [];
+    const losers: Loser[] = [];
     const changed: Changed = new Map();
     for (const member of group) {
       const lost = check(member.proposal, changed);
       if (lost !== undefined) {
-        member.resolve(lost);
+        losers.push({ lost, resolve: member.resolve });
         continue;
       }
       winners.push(member);
       for (const [key, value] of member.proposal.writes) changed.set(key, value);
     }
-    return { winners, changed };
+    return { winners, losers, changed };
   };
   const commitGroup = async (group: readonly Waiting[]): Promise<void> => {
     let left = group;
+    const beaten: Loser[] = [];
     try {
       if (broken !== undefined) throw broken;
       while (left.length > 0) {
         snapshots.renew();
-        const { winners, changed } = settleLosers(left);
+        const { winners, losers, changed } = settle(left);
         left = winners;
+        beaten.push(...losers);
         if (changed.size > 0 && !(await writeAfter(environment, snapshots.head(), changed))) continue;
         snapshots.renew();
         for (const { resolve } of winners) resolve(undefined);
@@ -82,8 +90,10 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
     } catch (thrown) {
       const fault = await refusal(thrown, environment);
       for (const { reject } of left) reject(fault);
-      // The next write would never be answered.
-      if (!environment.takesWrites()) broken = new Fault('storage-failed', 'the store lost its disk and takes no writes; restart Casemate', { cause: fault });
+      if (!environment.takesWrites()) broken = lostDisk(fault);
+    } finally {
+      // Whoever lost must read again what has just been written, or would lose to it once more.
+      for (const { lost, resolve } of beaten) resolve(lost);
     }
   };
   const work = async (): Promise<void> => {
@@ -165,6 +175,11 @@ async function refusal(thrown: unknown, { isFull }: Environment): Promise<Fault>
       ? 'the store could not write because its disk is full; nothing was written; make room and try again'
       : 'the store could not write and nothing was written; see the log for the reason';
   return new Fault('storage-failed', message, { cause });
+}
+
+/** The next write would never be answered. */
+function lostDisk(cause: Fault): Fault {
+  return new Fault('storage-failed', 'the store can no longer write to its disk; mend the disk and restart Casemate', { cause });
 }
 
 /** The binding's error carries the reason as a promise, which would count as unhandled if nobody took it. */

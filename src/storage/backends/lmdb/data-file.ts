@@ -34,21 +34,19 @@ interface Run {
   readonly overflow?: true;
 }
 
-/** `foreign` for a file that is no store, `cut off` for one whose end is missing. An empty file is a store that is still to be made. */
+/**
+ * `foreign` for a file that is no store, `cut off` for one whose end is missing. An empty file is a store that is still to be made.
+ * While another process writes, the answer may be wrong; it is right when it stays the same.
+ */
 export function damageOf(path: string): 'foreign' | 'cut off' | undefined {
   const file = openSync(path, 'r');
   try {
-    for (;;) {
-      const size = fstatSync(file).size;
-      if (size === 0) return undefined;
-      const meta = newestMeta(file);
-      if (meta === undefined) return 'foreign';
-      // LMDB need not write the last pages when they are free, so a short file may be whole: its tree has to be followed.
-      const held = Math.floor(size / meta.pageSize);
-      if (held >= meta.pages || holdsAllPages(file, meta, held)) return undefined;
-      // Another process may have committed while the tree was followed.
-      if (newestMeta(file)?.commit === meta.commit) return 'cut off';
-    }
+    if (fstatSync(file).size === 0) return undefined;
+    const meta = newestMeta(file);
+    if (meta === undefined) return 'foreign';
+    const held = Math.floor(fstatSync(file).size / meta.pageSize);
+    // LMDB need not write the last pages when they are free, so a short file may be whole: its tree has to be followed.
+    return held >= meta.pages || holdsAllPages(file, meta, held) ? undefined : 'cut off';
   } finally {
     closeSync(file);
   }

@@ -40,8 +40,8 @@ const utf8Keys = {
   readKey: (source: Buffer, start: number, end: number): string => source.toString('utf8', start, end),
 };
 
-export function openEnvironment({ path, ringCapacity = 4_096 }: EnvironmentOptions): Environment {
-  prepareFolder(path);
+export async function openEnvironment({ path, ringCapacity = 4_096 }: EnvironmentOptions): Promise<Environment> {
+  await prepareFolder(path);
   const root = openRoot(path);
   try {
     const about = openDatabase(root, 'about');

@@ -2,6 +2,7 @@
 
 import { accessSync, constants, linkSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Fault } from '../../../base/fault.ts';
 import { damageOf } from './data-file.ts';
 
@@ -11,7 +12,7 @@ const lockBytes = 64 * 1_024;
 export const bytesToBegin = 2 ** 20;
 
 /** Throws Fault `storage-failed` or `corrupted` for a folder in which no store can be opened. */
-export function prepareFolder(path: string): void {
+export async function prepareFolder(path: string): Promise<void> {
   const dataFile = join(path, 'data.mdb');
   const lockFile = join(path, 'lock.mdb');
   try {
@@ -20,7 +21,7 @@ export function prepareFolder(path: string): void {
     makeLockFile(path, lockFile);
     accessSync(lockFile, constants.R_OK | constants.W_OK);
     if (sizeOf(dataFile) === 0) mustHaveRoom(path);
-    else lookOver(path, dataFile);
+    else await lookOver(path, dataFile);
   } catch (thrown) {
     throw thrown instanceof Fault ? thrown : unusable(path, thrown);
   }
@@ -45,9 +46,14 @@ function mustHaveRoom(path: string): void {
   if (freeBytes(path) < bytesToBegin) throw unusable(path, Object.assign(new Error('too little room'), { code: 'ENOSPC' }));
 }
 
-function lookOver(path: string, dataFile: string): void {
+async function lookOver(path: string, dataFile: string): Promise<void> {
   accessSync(dataFile, constants.R_OK | constants.W_OK);
-  const damage = damageOf(dataFile);
+  let damage = damageOf(dataFile);
+  // A process that makes the store at this moment is done a little later.
+  for (let look = 0; look < 5 && damage !== undefined; look++) {
+    await pause(20);
+    damage = damageOf(dataFile);
+  }
   if (damage === 'foreign') throw foreign(path);
   if (damage === 'cut off')
     throw new Fault('corrupted', `the store in ${path} is damaged (the end of data.mdb is missing): restore it from a backup`);
