@@ -17,7 +17,7 @@ interface Desk {
 function desk(options: { words?: readonly string[]; typed?: readonly string[]; typing?: boolean; failsWith?: 1 } = {}): Desk {
   const { words = [], typed = [], typing = false, failsWith } = options;
   const lines = [...typed];
-  let err = '';
+  const err: string[] = [];
   const io: Io = {
     name: 'casemate',
     words,
@@ -25,11 +25,11 @@ function desk(options: { words?: readonly string[]; typed?: readonly string[]; t
     home: '/nowhere',
     stdin: { isTerminal: typing, text: async () => lines.join('\n'), line: async () => lines.shift() },
     stdout: { isTerminal: false, write: () => {} },
-    stderr: { isTerminal: typing, write: (text) => void (err += text) },
+    stderr: { isTerminal: typing, write: (text) => void err.push(String(text)) },
     signal: new AbortController().signal,
   };
   const spec = command({ synopsis: '', usage: '', help: '', run: async () => 0, ...(failsWith === undefined ? {} : { failsWith }) });
-  return { context: prepareContext(io, spec, parseFlags(connectionFlags, words), 'table').context, err: () => err };
+  return { context: prepareContext(io, spec, parseFlags(connectionFlags, words), 'table').context, err: () => err.join('') };
 }
 
 describe('a question', () => {

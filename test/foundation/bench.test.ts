@@ -38,7 +38,7 @@ const row: Row = {
 
 describe('latencies', () => {
   test('quantiles are exact to a hundredth, from microseconds to minutes', () => {
-    for (const unit of [0.002, 1, 600]) {
+    for (const unit of [0.002, 1, 100]) {
       const latencies = createLatencies();
       for (let step = 1_000; step >= 1; step--) latencies.add(step * unit);
       expect(latencies.quantile(0.5) / (500 * unit)).toBeCloseTo(1, 1.7);
@@ -116,7 +116,7 @@ describe('a server under load', () => {
   });
 
   test('a guest leaves nothing behind: no store, no policy, no valid token', async () => {
-    const guest = await moveIn(api, runLoad, signal);
+    const guest = await moveIn(api, async () => ({ ...figures, requests: 1 }), signal);
     const { mount, token } = guest.lodging;
     await guest.moveOut(api);
     expect(Object.keys((await server.call('GET', 'sys/mounts')).body.data)).not.toContain(`${mount}/`);
@@ -140,7 +140,7 @@ describe('a server under load', () => {
 });
 
 describe('a server that breaks', () => {
-  const against = async (server: Server, within = 0.3): Promise<string> => {
+  const against = async (server: Server, within = 0.15): Promise<string> => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const pace = { kind: 'timed', warmUp: 0, seconds: within } as const;

@@ -70,6 +70,7 @@ function life(changes: Partial<Life> = {}, wire: Partial<Life['wire']> = {}): Li
       remoteAddress: '127.0.0.1',
       remotePort: 4000,
       opens: undefined,
+      opens: undefined,
       head: false,
       signal: new AbortController().signal,
       ...wire,
