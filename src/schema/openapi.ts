@@ -14,8 +14,8 @@ type Json = Readonly<Record<string, unknown>>;
 export function openapiFor(mounts: readonly MountedContract[], version = ''): Json {
   const paths: Record<string, Json> = {};
   for (const { path, contract } of mounts)
-    for (const [name, route] of Object.entries(contract.routes))
-      paths[`/${path}${route.path.replaceAll('...}', '}')}`] = pathItem(name, route, path);
+    for (const route of Object.values(contract.routes))
+      paths[`/${path}${route.path.replaceAll('...}', '}')}`] = pathItem(route, path);
   return {
     openapi: '3.0.2',
     info: {
@@ -30,11 +30,11 @@ export function openapiFor(mounts: readonly MountedContract[], version = ''): Js
 
 const methods = { read: 'get', list: 'get', write: 'post', patch: 'patch', delete: 'delete' } as const satisfies Record<Verb, string>;
 
-function pathItem(name: string, route: RouteSpec, mount: string): Json {
+function pathItem(route: RouteSpec, mount: string): Json {
   const captures = new Set([...route.path.matchAll(/\{([^}.]+)(?:\.\.\.)?\}/g)].map((found) => found[1] as string));
   const item: Record<string, unknown> = {
     description: route.summary,
-    ...(captures.size === 0 ? {} : { parameters: [...captures].map((capture) => pathParameter(capture, route.fields[capture])) }),
+    ...(captures.size === 0 ? {} : { parameters: [...captures].map((capture) => pathParameter(capture, declaration(route, capture))) }),
     ...(route.sudo === true ? { 'x-vault-sudo': true } : {}),
     ...(route.unauthenticated === true ? { 'x-vault-unauthenticated': true } : {}),
     ...(route.exists === true ? { 'x-vault-createSupported': true } : {}),
@@ -42,13 +42,12 @@ function pathItem(name: string, route: RouteSpec, mount: string): Json {
   for (const [verb, operation] of Object.entries(route.operations) as [Verb, OperationSpec][]) {
     // List shares GET with read: where both exist, the read is described and takes `list`.
     if (verb === 'list' && route.operations.read !== undefined) continue;
-    item[methods[verb]] = operationObject({ name, route, verb, operation, mount, captures });
+    item[methods[verb]] = operationObject({ route, verb, operation, mount, captures });
   }
   return item;
 }
 
 interface Described {
-  readonly name: string;
   readonly route: RouteSpec;
   readonly verb: Verb;
   readonly operation: OperationSpec;
@@ -56,7 +55,7 @@ interface Described {
   readonly captures: ReadonlySet<string>;
 }
 
-function operationObject({ name, route, verb, operation, mount, captures }: Described): Json {
+function operationObject({ route, verb, operation, mount, captures }: Described): Json {
   const inputs = Object.entries({ ...route.fields, ...operation.input }).filter(([field]) => !captures.has(field));
   const inBody = verb === 'write' || verb === 'patch';
   const listing = verb === 'list' || (verb === 'read' && route.operations.list !== undefined);
@@ -76,7 +75,8 @@ function operationObject({ name, route, verb, operation, mount, captures }: Desc
   ];
   return {
     summary: operation.summary,
-    operationId: `${mount.replaceAll('/', '-')}${name}-${verb}`,
+    // Made of the path: names of routes are unique in their contract only, and several contracts share a mount.
+    operationId: `${mount}${route.path}-${verb}`.replaceAll(/[^A-Za-z0-9]+/g, '-'),
     tags: [mount.startsWith('sys/') ? 'system' : mount.startsWith('auth/') ? 'auth' : 'secrets'],
     ...(query.length === 0 ? {} : { parameters: query }),
     ...(inBody && inputs.length > 0
@@ -87,6 +87,12 @@ function operationObject({ name, route, verb, operation, mount, captures }: Desc
         ? { 204: { description: 'empty body' } }
         : { 200: { description: 'OK', content: { 'application/json': { schema: objectSchema(operation.output) } } } },
   };
+}
+
+/** A capture is a field of the route or, where its operations share little, of each of them. */
+function declaration(route: RouteSpec, capture: string): Field | undefined {
+  const inputs = Object.values(route.operations).map(({ input }) => input?.[capture]);
+  return route.fields[capture] ?? inputs.find((field) => field !== undefined);
 }
 
 function pathParameter(name: string, field: Field | undefined): Json {
@@ -113,7 +119,7 @@ const schemas: Readonly<Record<FieldKind, Json>> = {
   name: { type: 'string' },
   integer: { type: 'integer' },
   bool: { type: 'boolean' },
-  duration: { type: 'string', format: 'duration' },
+  duration: { type: 'integer', format: 'seconds' },
   time: { type: 'string', format: 'date-time' },
   texts: { type: 'array', items: { type: 'string' } },
   commas: { type: 'array', items: { type: 'string' } },

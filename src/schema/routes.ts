@@ -97,7 +97,8 @@ function compileRoute(name: string, spec: RouteSpec): CompiledRoute {
   for (const [verb, operation] of Object.entries(spec.operations) as [Verb, { readonly input?: Fields }][]) {
     const fields = new Map<string, Field>([...Object.entries(spec.fields), ...Object.entries(operation.input ?? {})]);
     inputs[verb] = fields;
-    defaults[verb] = [...fields].flatMap(([field, { default: value }]) => (value === undefined ? [] : [[field, value] as const]));
+    // Frozen, since every request gets the same one.
+    defaults[verb] = [...fields].flatMap(([field, { default: value }]) => (value === undefined ? [] : [[field, Object.freeze(value)] as const]));
   }
   const captures = [...spec.path.matchAll(/\{([^}.]+)(?:\.\.\.)?\}/g)].map((found) => found[1] as string);
   return { name, spec, captures, inputs, defaults };
@@ -146,10 +147,11 @@ function descend(at: Node, rest: string, captured: string[]): CompiledRoute | un
     captured.length = depth;
   }
   for (const { suffix, route } of at.rests) {
-    if (suffix === '' ? true : rest.endsWith(suffix)) {
-      captured.push(rest.slice(0, rest.length - suffix.length));
-      return route;
-    }
+    // A slash at the end belongs to the rest, unless literals follow that.
+    const end = suffix !== '' && rest.endsWith('/') ? rest.length - 1 : rest.length;
+    if (!rest.endsWith(suffix, end)) continue;
+    captured.push(rest.slice(0, end - suffix.length));
+    return route;
   }
   return undefined;
 }

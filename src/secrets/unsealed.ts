@@ -114,7 +114,7 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
       const { created, expires, lastRenewal, renewable } = entry;
       return { issued: created, expires, lastRenewal, renewable };
     },
-    revoke: (key) => tokens.revoke(key),
+    revoke: (key, options) => tokens.revoke(key, options),
     expire: (key) => tokens.expire(key),
   };
   const leases = createLeases({

@@ -115,19 +115,25 @@ describe('a server under load', () => {
     }
   });
 
-  test('a guest leaves nothing behind: no store, no policy, no valid token', async () => {
-    const guest = await moveIn(api, async () => ({ ...figures, requests: 1 }), signal);
+  test('a guest leaves nothing behind after an interrupted run: no store, no policy, no valid token', async () => {
+    const run = new AbortController();
+    const guest = await moveIn(api.until(run.signal), async () => ({ ...figures, requests: 1 }), run.signal);
     const { mount, token } = guest.lodging;
-    await guest.moveOut(api);
+    run.abort();
+    await guest.moveOut();
     expect(Object.keys((await server.call('GET', 'sys/mounts')).body.data)).not.toContain(`${mount}/`);
     expect((await server.call('GET', `sys/policies/acl/${mount}`)).status).toBe(404);
     expect((await server.call('GET', 'auth/token/lookup-self', { token })).status).toBe(403);
   });
 
-  test('a guest that cannot move in takes back what it made', async () => {
+  test('a guest that is interrupted while it moves in takes back what it made', async () => {
     const before = (await server.call('GET', 'sys/mounts')).body.data;
-    const refused = moveIn(api, () => Promise.reject(new Error('the load failed')), signal);
-    await expect(refused).rejects.toThrow('the load failed');
+    const run = new AbortController();
+    const interrupt = (): Promise<never> => {
+      run.abort();
+      return Promise.reject(new Error('interrupted'));
+    };
+    await expect(moveIn(api.until(run.signal), interrupt, run.signal)).rejects.toThrow('interrupted');
     expect((await server.call('GET', 'sys/mounts')).body.data).toEqual(before);
   });
 

@@ -4,7 +4,7 @@ import { rfc3339 } from '../../base/times.ts';
 import { hmacSha256Hex } from '../../crypto/hash.ts';
 import type { KeyObject } from '../../crypto/keys.ts';
 import type { AuthBlock, WrapInfo } from '../core/engine.ts';
-import type { Life } from '../core/life.ts';
+import type { GrantingPolicy, Life } from '../core/life.ts';
 import type { MountRecord } from '../mounts/record.ts';
 
 export interface LineOptions {
@@ -45,7 +45,7 @@ function auth({ token, wire, allowed, granting }: Life, options: LineOptions): J
     display_name: token.displayName,
     policies: token.policies,
     token_policies: token.policies,
-    policy_results: allowed === undefined ? undefined : { allowed, ...present({ granting_policies: granting }) },
+    policy_results: allowed === undefined ? undefined : { allowed, ...present({ granting_policies: granting?.map(inRoot) }) },
     metadata: token.meta,
     remaining_uses: token.numUses,
     entity_id: token.entityId,
@@ -53,6 +53,11 @@ function auth({ token, wire, allowed, granting }: Life, options: LineOptions): J
     token_ttl: token.ttl,
     token_issue_time: rfc3339(token.created),
   });
+}
+
+/** There is one namespace. */
+function inRoot({ name, type }: GrantingPolicy): Json {
+  return { name, namespace_id: 'root', type };
 }
 
 function request({ wire, operation, mount, token }: Life, options: LineOptions): Json {

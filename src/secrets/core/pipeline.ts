@@ -6,6 +6,7 @@ import type { Verb } from '../../schema/contract.ts';
 import { type Match, type Prepared, prepare } from '../../schema/routes.ts';
 import { addressAllowed } from '../identity/cidrs.ts';
 import type { FoundToken } from '../identity/tokens.ts';
+import type { LeaseOrigin } from '../leases/leases.ts';
 import type { MountRecord, MountTable } from '../mounts/record.ts';
 import type { Mounted, Router } from '../mounts/router.ts';
 import type { Acl } from '../policies/acl.ts';
@@ -32,10 +33,7 @@ export interface PipelineParts {
   };
   readonly aclFor: (policies: readonly string[]) => Promise<Acl>;
   readonly leases: {
-    issue(
-      terms: LeaseTerms,
-      origin: { readonly path: string; readonly mountUuid: string; readonly tokenKey: string },
-    ): Promise<{ readonly leaseId: string }>;
+    issue(terms: LeaseTerms, origin: LeaseOrigin): Promise<{ readonly leaseId: string }>;
   };
   readonly wrap: (body: string, options: { ttl: number; creationPath: string; wrappedAccessor?: string }) => Promise<WrapInfo>;
   readonly audit: AuditTrail;
@@ -220,13 +218,23 @@ async function settle(parts: PipelineParts, life: Life, answer: Answer | undefin
 async function issueLease(parts: PipelineParts, life: Life, terms: LeaseTerms, ending: Ending): Promise<string> {
   const { found, mounted } = ending.admitted;
   if (found === undefined || mounted === undefined) throw new Fault('internal', 'a leased secret needs a token');
-  const { leaseId } = await parts.leases.issue(terms, { path: life.wire.path, mountUuid: mounted.record.uuid, tokenKey: found.key });
+  const { key, entry } = found;
+  const { leaseId } = await parts.leases.issue(terms, {
+    path: life.wire.path,
+    mountUuid: mounted.record.uuid,
+    tokenKey: key,
+    ...(entry.type === 'batch' && entry.expires !== null ? { batch: { expires: entry.expires, ...parentOf(entry) } } : {}),
+  });
   if (ending.lastUse)
     throw new Fault(
       'invalid-request',
       'Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.',
     );
   return leaseId;
+}
+
+function parentOf({ parent }: FoundToken['entry']): { readonly parent?: string } {
+  return parent === undefined ? {} : { parent };
 }
 
 function wrapSeconds(life: Life, { match }: Admitted, answer: Answer | undefined): number {

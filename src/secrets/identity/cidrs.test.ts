@@ -27,6 +27,8 @@ describe('a token bound to addresses', () => {
     ['an IPv4 client on an IPv6 socket', ['10.0.0.0/8'], '::ffff:10.0.0.1', true],
     ['an IPv4 client on an IPv6 socket, with a port', ['10.0.0.0/8'], '[::ffff:10.0.0.1]:8200', true],
     ['an IPv4 client on an IPv6 socket, outside', ['10.0.0.0/8'], '::ffff:11.0.0.1', false],
+    ['an IPv4 address, in no IPv6 block', ['::/0'], '10.0.0.1', false],
+    ['an IPv4 client on an IPv6 socket, in no IPv6 block', ['::/0'], '::ffff:10.0.0.1', false],
     ['no address at all', ['0.0.0.0/0', '::/0'], '', false],
     ['a name instead of an address', ['0.0.0.0/0', '::/0'], 'localhost:8200', false],
     ['an address that is none', ['0.0.0.0/0', '::/0'], '10.0.0.256', false],
@@ -48,12 +50,20 @@ describe('blocks that are written down', () => {
     expect(() => checkCidrs(['10.0.0.1', '10.0.0.0/8', ' 192.0.2.1/32 ', '::1', '2001:db8::/32', '0.0.0.0/0', '::/0'])).not.toThrow();
   });
 
-  it.each(['', 'localhost', '10.0.0.0/33', '10.0.0/8', '::/129', '10.0.0.1:8200', '10.0.0.0/-1', '10.0.0.0/8/8', '010.0.0.1', 'fe80::1%eth0'])(
-    'are refused: %j',
-    (cidr) => {
-      expect(() => checkCidrs(['10.0.0.1', cidr])).toThrow(
-        expect.objectContaining({ code: 'invalid-request', message: expect.stringContaining(JSON.stringify(cidr)) }),
-      );
-    },
-  );
+  it.each([
+    '',
+    'localhost',
+    '10.0.0.0/33',
+    '10.0.0/8',
+    '::/129',
+    '10.0.0.1:8200',
+    '10.0.0.0/-1',
+    '10.0.0.0/8/8',
+    '010.0.0.1',
+    'fe80::1%eth0',
+  ])('are refused: %j', (cidr) => {
+    expect(() => checkCidrs(['10.0.0.1', cidr])).toThrow(
+      expect.objectContaining({ code: 'invalid-request', message: expect.stringContaining(JSON.stringify(cidr)) }),
+    );
+  });
 });

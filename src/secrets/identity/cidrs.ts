@@ -9,8 +9,11 @@ interface Block {
   readonly bits: number;
 }
 
+/** One list per family: a list of both takes an IPv4 address for an IPv6 one, and finds it in `::/0`. */
+type Blocks = Readonly<Record<Block['family'], BlockList>>;
+
 /** Entries of tokens are remembered and never changed, and so are their lists of blocks. */
-const compiled = new WeakMap<readonly string[], BlockList>();
+const compiled = new WeakMap<readonly string[], Blocks>();
 
 /**
  * Whether the address (with or without a port: `10.0.0.1:8200`, `[::1]:8200`) lies in one of the blocks. No blocks bind
@@ -19,12 +22,12 @@ const compiled = new WeakMap<readonly string[], BlockList>();
 export function addressAllowed(boundCidrs: readonly string[] | undefined, remoteAddress: string): boolean {
   if (boundCidrs === undefined || boundCidrs.length === 0) return true;
   const address = hostOf(remoteAddress);
-  const family = isIP(address);
-  if (family === 0) return false;
+  const family = familyOf(address);
+  if (family === undefined) return false;
   const known = compiled.get(boundCidrs);
-  const blocks = known ?? blockListOf(boundCidrs);
+  const blocks = known ?? blocksOf(boundCidrs);
   if (known === undefined) compiled.set(boundCidrs, blocks);
-  return blocks.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  return blocks[family].check(address, family);
 }
 
 /** Throws Fault `invalid-request` for what is neither an address nor a CIDR block. */
@@ -34,29 +37,35 @@ export function checkCidrs(cidrs: readonly string[]): void {
       throw new Fault('invalid-request', `error parsing bound_cidrs: ${JSON.stringify(cidr)} is neither an address nor a CIDR block`);
 }
 
-function blockListOf(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
+function blocksOf(cidrs: readonly string[]): Blocks {
+  const blocks: Blocks = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {
     const block = blockOf(cidr);
-    if (block !== undefined) list.addSubnet(block.address, block.bits, block.family);
+    if (block !== undefined) blocks[block.family].addSubnet(block.address, block.bits, block.family);
   }
-  return list;
+  return blocks;
+}
+
+function familyOf(address: string): Block['family'] | undefined {
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  return version === 4 ? 'ipv4' : 'ipv6';
 }
 
 function blockOf(cidr: string): Block | undefined {
   const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(cidr.trim()) ?? [];
-  const family = isIP(address);
-  if (family === 0 || address.includes('%')) return undefined;
-  const most = family === 4 ? 32 : 128;
+  const family = familyOf(address);
+  if (family === undefined || address.includes('%')) return undefined;
+  const most = family === 'ipv4' ? 32 : 128;
   const wanted = bits === undefined ? most : Number(bits);
-  return wanted > most ? undefined : { address, family: family === 4 ? 'ipv4' : 'ipv6', bits: wanted };
+  return wanted > most ? undefined : { address, family, bits: wanted };
 }
 
-/** Without port, brackets and zone; an IPv4 address that came in over an IPv6 socket is an IPv4 address. */
+/** Without port and brackets; an IPv4 address that came in over an IPv6 socket is an IPv4 address, and in no IPv6 block. */
 function hostOf(remoteAddress: string): string {
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(remoteAddress)?.[1];
   const withPort = /^([^:]+):\d+$/.exec(remoteAddress)?.[1];
-  const host = (bracketed ?? withPort ?? remoteAddress).replace(/%.*$/, '');
+  const host = bracketed ?? withPort ?? remoteAddress;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
   return mapped ?? host;
 }

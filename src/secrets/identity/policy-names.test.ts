@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { choosePolicies, matchesAny, type PolicyWish, type RolePolicies, sanitizePolicies } from './policy-names.ts';
 
 const free: RolePolicies = { allowed: [], allowedGlob: [], disallowed: [], disallowedGlob: [], noDefault: false };
-const choose = (wish: Partial<PolicyWish>): string[] => choosePolicies({ wanted: [], noDefault: false, parent: ['default', 'dev'], sudo: false, ...wish });
+const choose = (wish: Partial<PolicyWish>): string[] =>
+  choosePolicies({ wanted: [], noDefault: false, parent: ['default', 'dev'], sudo: false, ...wish });
 const refused = (message: string) => expect.objectContaining({ code: 'invalid-request', message });
 
 describe('names of policies', () => {
@@ -83,7 +84,9 @@ describe('a token of a role', () => {
     expect(choose({ role: role({ allowed: ['ops', 'qa'] }), wanted: ['qa'] })).toEqual(['default', 'qa']);
     expect(choose({ role: role({ allowedGlob: ['team-*', 'default'] }), wanted: ['team-a'] })).toEqual(['default', 'team-a']);
     expect(() => choose({ role: role({ allowed: ['default', 'dev'] }), wanted: ['prod'] })).toThrow(
-      refused('token policies (["default" "prod"]) must be subset of the role\'s allowed policies (["default" "dev"]) or glob policies ([])'),
+      refused(
+        'token policies (["default" "prod"]) must be subset of the role\'s allowed policies (["default" "dev"]) or glob policies ([])',
+      ),
     );
   });
 

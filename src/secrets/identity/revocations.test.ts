@@ -12,8 +12,7 @@ beforeEach(() => {
   bank = openBank();
 });
 
-const child = async (parent?: string, at: Bank = bank): Promise<string> =>
-  (await at.tokens.create(termsFor({ parent, ttl: 100_000 }))).key;
+const child = async (parent?: string, at: Bank = bank): Promise<string> => (await at.tokens.create(termsFor({ parent, ttl: 100_000 }))).key;
 const lend = async (name: string, tokenKey: string, at: Bank = bank): Promise<unknown> =>
   at.leases.issue(
     { ttl: 3_600, maxTtl: 3_600, renewable: true, internal: { name } },

@@ -43,11 +43,10 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
     entityId: orphan ? '' : parent.entry.entityId,
     ...times,
     renewable: input.renewable !== false && role?.terms.renewable !== false,
-    numUses: type === 'batch' ? 0 : fewest(input.num_uses ?? 0, role?.terms.numUses ?? 0),
+    numUses: usesOf(input, type, role?.terms),
     parent: orphan ? undefined : parent.key,
     role: role?.name,
-    // A role may free its tokens from what binds the parent; without one a child is bound like its parent.
-    boundCidrs: role === undefined && !orphan ? parent.entry.boundCidrs : role?.terms.boundCidrs,
+    boundCidrs: cidrsOf(context, orphan),
     id: input.id || undefined,
     type,
   };
@@ -55,6 +54,16 @@ export function termsOf(input: CreationInput, context: CreationContext): TokenTe
 
 function metaOf(meta: CreationInput['meta']): Readonly<Record<string, string>> | null {
   return meta === undefined || Object.keys(meta).length === 0 ? null : meta;
+}
+
+/** Nobody could count those of a batch token. */
+function usesOf(input: CreationInput, type: 'service' | 'batch', role: TokenRole | undefined): number {
+  return type === 'batch' ? 0 : fewest(input.num_uses ?? 0, role?.numUses ?? 0);
+}
+
+/** A role may free its tokens from what binds the parent; without one a child is bound like its parent. */
+function cidrsOf({ parent, role }: CreationContext, orphan: boolean): readonly string[] | undefined {
+  return role === undefined && !orphan ? parent.entry.boundCidrs : role?.terms.boundCidrs;
 }
 
 function suffixed(path: string, suffix: string | undefined): string {

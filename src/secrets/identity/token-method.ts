@@ -7,7 +7,7 @@ import { type Answer, type Caller, type EngineRequest, engine, type Handlers, ty
 import { type CreationInput, termsOf } from './token-creation.ts';
 import { createTokenRoles, describeRole, type TokenRoles } from './token-roles.ts';
 import { authBlock, describeToken } from './token-view.ts';
-import type { FoundToken, Tokens } from './tokens.ts';
+import type { FoundToken, RevokeOptions, Tokens } from './tokens.ts';
 
 export interface TokenMethodParts {
   readonly tokens: Tokens;
@@ -124,11 +124,11 @@ function revocationHandlers(
   parts: TokenMethodParts,
 ): Pick<TokenHandlers, 'revoke' | 'revokeSelf' | 'revokeAccessor' | 'revokeOrphan' | 'tidy'> {
   const { tokens } = parts;
-  /** A token that is expired, but not yet cleared away, is cleared away. */
-  const revoke = async (token: string): Promise<void> => {
+  /** A token that is expired, but not yet cleared away, is cleared away. False: there was none. */
+  const revoke = async (token: string, options: RevokeOptions = {}): Promise<boolean> => {
     const found = await tokens.find(token);
     if (found?.entry.type === 'batch') throw new Fault('invalid-request', 'batch tokens cannot be revoked');
-    await tokens.revoke(tokens.keyOf(token));
+    return tokens.revoke(tokens.keyOf(token), options);
   };
   return {
     revoke: { write: async ({ token }) => void (await revoke(required(token, 'missing token ID'))) },
@@ -143,7 +143,7 @@ function revocationHandlers(
     },
     revokeOrphan: {
       async write({ token }) {
-        const known = await tokens.revoke(tokens.keyOf(required(token, 'missing token ID')), { orphanChildren: true });
+        const known = await revoke(required(token, 'missing token ID'), { orphanChildren: true });
         if (!known) throw new Fault('invalid-request', 'token to revoke not found');
         return undefined;
       },

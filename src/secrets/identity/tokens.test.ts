@@ -207,6 +207,7 @@ describe('renewing', () => {
   it('moves the time of expiry', async () => {
     const { key } = await bank.tokens.create(termsFor());
     await bank.tokens.renew(key, 2 * hour);
+    expect(await bank.storage.list('sys/lease/expiry/')).toHaveLength(1);
     const ends: number[] = [];
     for (let minute = 1; minute <= 130; minute++) {
       bank.clock.advance(30_000);

@@ -243,8 +243,7 @@ async function renewLease({ storage, clock }: LeaseParts, leaseId: string, incre
     const now = clock.now();
     if (record === undefined) throw new Fault('invalid-request', 'lease not found');
     if (record.kind === 'token') throw new Fault('invalid-request', 'tokens cannot be renewed through this endpoint');
-    if (record.irrevocable === true)
-      throw new Fault('invalid-request', 'lease is expired and has failed previous revocation attempts');
+    if (record.irrevocable === true) throw new Fault('invalid-request', 'lease is expired and has failed previous revocation attempts');
     if (record.retryAt !== undefined || record.expires <= now) throw new Fault('invalid-request', 'lease expired');
     if (!record.renewable) throw new Fault('invalid-request', 'lease is not renewable');
     const { ttl, expires, warnings } = calculateTtl({

@@ -15,9 +15,7 @@ beforeEach(async () => {
 });
 
 const issue = async (name: string, path = 'db/creds/app', ttl = hour): Promise<string> =>
-  (
-    await bank.leases.issue({ ttl, maxTtl: 4 * hour, renewable: true, internal: { name } }, { path, mountUuid: 'mount', tokenKey })
-  ).leaseId;
+  (await bank.leases.issue({ ttl, maxTtl: 4 * hour, renewable: true, internal: { name } }, { path, mountUuid: 'mount', tokenKey })).leaseId;
 const broken = () => Promise.reject(new Fault('engine-failed', 'the database is down'));
 /** In steps that no clock guard takes for a jump. */
 const pass = async (seconds: number, step = 30): Promise<void> => {

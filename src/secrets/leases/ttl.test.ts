@@ -16,13 +16,21 @@ describe('a TTL', () => {
     ['is that of the role before the default', { ttl: hour }, hour],
     ['is what was asked for before that of the role', { increment: 2 * hour, ttl: hour }, 2 * hour],
     ['is bounded by the maximum of the mount', { ttl: 3 * day, bounds: { default: hour, max: 2 * day } }, 2 * day],
-    ['is bounded by the maximum of the role, if that is smaller', { ttl: 3 * day, maxTtl: day, bounds: { default: hour, max: 2 * day } }, day],
+    [
+      'is bounded by the maximum of the role, if that is smaller',
+      { ttl: 3 * day, maxTtl: day, bounds: { default: hour, max: 2 * day } },
+      day,
+    ],
     ['is not stretched by the maximum of the role', { ttl: 3 * day, maxTtl: 9 * day, bounds: { default: hour, max: 2 * day } }, 2 * day],
     ['is bounded by the explicit maximum', { ttl: 3 * day, maxTtl: 2 * day, explicitMaxTtl: hour }, hour],
     ['is the period of something periodic, whatever else is said', { increment: 9 * hour, ttl: 8 * hour, period: hour }, hour],
     ['is a period cut to the maximum of the mount', { period: 3 * day, bounds: { default: hour, max: 2 * day } }, 2 * day],
     ['is a period cut to the explicit maximum', { period: 3 * day, explicitMaxTtl: day }, day],
-    ['takes zeros for nothing said', { increment: 0, ttl: 0, maxTtl: 0, explicitMaxTtl: 0, period: 0, bounds: { default: hour, max: day } }, hour],
+    [
+      'takes zeros for nothing said',
+      { increment: 0, ttl: 0, maxTtl: 0, explicitMaxTtl: 0, period: 0, bounds: { default: hour, max: day } },
+      hour,
+    ],
   ])('%s', (_, terms, ttl) => {
     const granted = grant(terms);
     expect(granted.ttl).toBe(ttl);

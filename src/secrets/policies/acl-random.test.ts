@@ -31,8 +31,11 @@ describe('the compiled ACL', () => {
       fc.property(
         fc.array(fc.array(rule, { maxLength: 5 }), { minLength: 1, maxLength: 3 }),
         askedPath,
+        fc.boolean(),
         fc.constantFrom('read' as const, 'update' as const, 'list' as const),
-        (policies, asked, operation) => {
+        (policies, anyPath, fitting, operation) => {
+          const first = policies.flat()[0];
+          const asked = fitting && first !== undefined ? fittingPath(first.path, anyPath) : anyPath;
           const path = operation === 'list' && !asked.endsWith('/') ? `${asked}/` : asked;
           const texts = policies.map((rules) =>
             rules.map(({ path: written, words }) => `path "${written}" { capabilities = ${JSON.stringify(words)} }`).join('\n'),
@@ -70,6 +73,16 @@ function decidingPath(paths: readonly string[], wordsOf: (path: string) => Set<W
   const second = best(globs.filter((written) => patternOf(written).test(bare)));
   if (first === undefined || second === undefined) return first ?? second;
   return wordsOf(second).has('deny') && best([first, second]) === second ? second : first;
+}
+
+/** A path that the rule matches, with the wildcards filled from another path. */
+function fittingPath(written: string, filling: string): string {
+  const parts = filling.split('/');
+  return written
+    .split('/')
+    .map((part, at) => (part === '+' ? (parts[at] ?? 'a') : part))
+    .join('/')
+    .replace(/\*$/, filling);
 }
 
 function isGlob(written: string): boolean {

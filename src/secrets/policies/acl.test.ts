@@ -99,7 +99,9 @@ describe('which rule counts', () => {
     ['no star, where the first wildcard stands at the same place', 'secret/aa', 'secret/+', 'secret/*'],
     ['no star, where both begin with a plus', 'secret/aa/bb', 'secret/+/bb', 'secret/+/b*'],
     ['fewer pluses', 'secret/aa/bb/cc', 'secret/+/bb/cc', 'secret/+/+/cc'],
+    ['fewer pluses, though the rule is shorter', 'secret/aa/bb/cc', 'secret/+/bb*', 'secret/+/+/c*'],
     ['the longer one', 'secret/aa/bbb', 'secret/+/bb*', 'secret/+/b*'],
+    ['the longer one, though it is lexicographically smaller', 'secret/aa/bb/ccc', 'secret/+/+/ccc', 'secret/+/bb/+'],
     ['the lexicographically larger one', 'aa/bb/cc/dd', '+/bb/cc/+', '+/bb/+/dd'],
   ])('%s wins', (_, path, winner, loser) => {
     for (const granted of [winner, loser]) {
@@ -132,7 +134,9 @@ describe('a list', () => {
   });
 
   it('does not escape a more specific deny', () => {
-    const acl = aclOf(rules({ 'foo/metadata/*': ['list'], 'foo/metadata/private/*': ['deny'], 'foo/metadata/private/granted/*': ['list'] }));
+    const acl = aclOf(
+      rules({ 'foo/metadata/*': ['list'], 'foo/metadata/private/*': ['deny'], 'foo/metadata/private/granted/*': ['list'] }),
+    );
     const granted = ['foo/', 'foo/metadata/', 'foo/metadata/test/', 'foo/metadata/private/', 'foo/metadata/private/x/'];
     expect(granted.map((path) => lists(acl, path))).toEqual([false, true, true, false, false]);
     expect(lists(acl, 'foo/metadata/private/granted/')).toBe(true);

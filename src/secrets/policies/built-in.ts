@@ -27,9 +27,6 @@ path "identity/entity/name/{{identity.entity.name}}" {
 }
 
 # Leases whose id it knows
-path "sys/renew" {
-    capabilities = ["update"]
-}
 path "sys/leases/renew" {
     capabilities = ["update"]
 }

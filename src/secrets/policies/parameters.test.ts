@@ -8,7 +8,9 @@ import { parsePolicy } from './policy.ts';
 const judge =
   (rules: string, operation: Operation = 'update') =>
   (data: Readonly<Record<string, unknown>>): boolean => {
-    const acl = compileAcl([parsePolicy('p', `path "a" { capabilities = ["create", "read", "update", "patch", "delete", "list"] ${rules} }`)]);
+    const acl = compileAcl([
+      parsePolicy('p', `path "a" { capabilities = ["create", "read", "update", "patch", "delete", "list"] ${rules} }`),
+    ]);
     return acl.allows({ operation, path: operation === 'list' ? 'a/' : 'a', data, wrapTtl: undefined, sudo: false }).allowed;
   };
 

@@ -174,7 +174,11 @@ describe('a policy that is wrong', () => {
       'path "a" { allowed_parameters = { "x" = "1" } }',
       'failed to parse policy: path "a": allowed_parameters: x must be a list',
     ],
-    ['capabilities that are no strings', 'path "a" { capabilities = [1] }', 'failed to parse policy: path "a": capabilities must be a list of strings'],
+    [
+      'capabilities that are no strings',
+      'path "a" { capabilities = [1] }',
+      'failed to parse policy: path "a": capabilities must be a list of strings',
+    ],
     ['a path without a block', 'path "a" = 1', 'failed to parse policy: At 1:10: nested object expected: LBRACE got: ASSIGN'],
   ])('is refused for %s', (_, text, message) => {
     expect(refusal(text)).toBe(message);

@@ -118,16 +118,16 @@ describe('the policies that every store has', () => {
       true,
       true,
     ]);
-    expect(['sys/leases/renew', 'sys/leases/lookup', 'sys/wrapping/unwrap', 'sys/tools/hash/sha2-256'].map((path) => allowed('update', path))).toEqual(
-      [true, true, true, true],
-    );
+    expect(
+      ['sys/leases/renew', 'sys/leases/lookup', 'sys/wrapping/unwrap', 'sys/tools/hash/sha2-256'].map((path) => allowed('update', path)),
+    ).toEqual([true, true, true, true]);
     expect([allowed('list', 'cubbyhole/x/'), allowed('update', 'cubbyhole/x')]).toEqual([true, true]);
     expect([allowed('update', 'auth/token/create'), allowed('list', 'sys/leases/lookup/'), allowed('read', 'secret/a')]).toEqual([
       false,
       false,
       false,
     ]);
-    expect(allowed('read', 'identity/entity/id/')).toBe(false);
+    expect([allowed('read', 'identity/entity/id/'), allowed('update', 'sys/renew')]).toEqual([false, false]);
   });
 });
 

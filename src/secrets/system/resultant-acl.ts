@@ -10,7 +10,7 @@ export function describeAcl({ isRoot, rules }: Acl): Record<string, unknown> {
     Object.fromEntries([...pairs].map(([path, rule]) => [path, describeRule(rule)]));
   return {
     exact_paths: described(rules.exact),
-    glob_paths: described([...rules.prefix, ...rules.segments.map(({ pattern, rule }) => [pattern, rule] as const)]),
+    glob_paths: described(rules.prefix),
     root: false,
   };
 }

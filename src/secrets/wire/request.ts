@@ -26,7 +26,7 @@ export async function parseRequest(request: IncomingMessage, path: string, query
   if (operation === 'patch') checkPatchType(headers['content-type']);
   if ((operation === 'write' || operation === 'patch') && path.endsWith('/'))
     throw new Fault('invalid-request', "cannot write to a path ending in '/'");
-  checkNamespace(headers['x-vault-namespace']);
+  checkNamespace(headers['x-vault-namespace'], path);
   const wrapTtl = wrapSeconds(headers);
   const data = operation === 'write' || operation === 'patch' ? await bodyOf(request, options) : parametersAsData(parameters);
   const token = tokenOf(headers);
@@ -100,10 +100,17 @@ function checkPatchType(contentType: string | undefined): void {
   if (type !== mergePatch) throw new Fault('unsupported-media-type', `PATCH requires Content-Type of ${mergePatch}, provided ${type}`);
 }
 
+/** What belongs to the whole server and to no namespace. */
+const ofTheServer =
+  /^sys\/(?:raw|init|seal|unseal|step-down|health|rekey|rekey-recovery-key|generate-root|generate-recovery-token|storage|metrics|pprof|in-flight-req)(?:\/|$)/;
+
 /** There is the root namespace and no other: naming one must never reach the root's secrets. */
-function checkNamespace(header: string | string[] | undefined): void {
-  const wanted = single(header ?? '').replace(/^\/+|\/+$/g, '');
-  if (wanted !== '' && wanted !== 'root') throw new Fault('unsupported-path', 'namespace not found', { framed: false });
+function checkNamespace(header: string | string[] | undefined, path: string): void {
+  if (header === undefined) return;
+  const wanted = single(header).replace(/^\/+|\/+$/g, '');
+  if (wanted === '' || wanted === 'root') return;
+  if (ofTheServer.test(path)) throw new Fault('invalid-request', 'operation unavailable in namespaces');
+  throw new Fault('unsupported-path', 'namespace not found', { framed: false });
 }
 
 function wrapSeconds(headers: IncomingHttpHeaders): number | undefined {
