@@ -137,12 +137,18 @@ describe("Go's durations", () => {
 it('reads any text as a duration or refuses it with a fault', () => {
   const pieces = fc.constantFrom('1', '9', '0', '.', '-', '+', 'h', 'm', 's', 'ms', 'us', 'ns', 'µs', 'd', ' ', 'e', '\0', '😀');
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join(''))), (text) => {
-      try {
-        expect(Number.isInteger(parseDurationSeconds(text))).toBe(true);
-      } catch (thrown) {
-        expect(thrown).toBeInstanceOf(Fault);
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join('')),
+      ),
+      (text) => {
+        try {
+          expect(Number.isInteger(parseDurationSeconds(text))).toBe(true);
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(Fault);
+        }
+      },
+    ),
   );
 });

@@ -34,7 +34,16 @@ describe('the table', () => {
   it("frames what comes from policies and from the server's own failures, and nothing else", () => {
     const framed = codes.filter((code) => new Fault(code, 'x').framed);
     expect(framed.sort()).toStrictEqual(
-      ['conflict', 'corrupted', 'engine-failed', 'internal', 'policy-denied', 'storage-failed', 'unsupported-operation', 'unsupported-path'].sort(),
+      [
+        'conflict',
+        'corrupted',
+        'engine-failed',
+        'internal',
+        'policy-denied',
+        'storage-failed',
+        'unsupported-operation',
+        'unsupported-path',
+      ].sort(),
     );
   });
 });

@@ -109,6 +109,8 @@ export interface CommandContext<F extends Flags = Flags> {
   success(line: string): void;
   /** Prints an answer, or the field of it that -field names. Returns the exit code. */
   showSecret(secret: Secret): number;
+  /** Prints the warnings of an answer on stderr, for what is shown by other means than showSecret. */
+  showWarnings(secret: Secret): void;
   /** Prints the `keys` of a list. Returns the exit code. */
   showList(secret: Secret): number;
   /** Prints a value as JSON or YAML, or calls `people` where that is wanted. Returns 0. */

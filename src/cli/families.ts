@@ -26,6 +26,7 @@ export const families: readonly Family[] = [
     load: async () => (await import('./commands/delete.ts')).remove,
   },
   { name: 'list', synopsis: 'List data or secrets', common: true, load: async () => (await import('./commands/list.ts')).list },
+  { name: 'login', synopsis: 'Log in', common: true, load: async () => (await import('./commands/login.ts')).login },
   { name: 'server', synopsis: 'Start a server', common: true },
   { name: 'start', synopsis: 'Start everything on this machine, to try it out', common: true },
   {
@@ -35,6 +36,37 @@ export const families: readonly Family[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   { name: 'unwrap', synopsis: 'Unwrap a wrapped secret', common: true, load: async () => (await import('./commands/unwrap.ts')).unwrap },
+  {
+    name: 'audit',
+    synopsis: 'Enable, list and disable audit devices',
+    load: async () => (await import('./commands/audit.ts')).audit,
+  },
+  { name: 'kv', synopsis: 'Read and write secrets of a KV mount', load: async () => (await import('./commands/kv.ts')).kv },
+  {
+    name: 'policy',
+    synopsis: 'Write, read and delete policies',
+    load: async () => (await import('./commands/policy.ts')).policy,
+  },
+  {
+    name: 'secrets',
+    synopsis: 'Mount, list and set secrets engines',
+    load: async () => (await import('./commands/secrets.ts')).secrets,
+  },
+  {
+    name: 'lease',
+    synopsis: 'Look up, renew and revoke leases',
+    load: async () => (await import('./commands/lease.ts')).lease,
+  },
+  {
+    name: 'operator',
+    synopsis: 'Initialise, seal, unseal and look after a server',
+    load: async () => (await import('./commands/operator.ts')).operator,
+  },
+  {
+    name: 'token',
+    synopsis: 'Make, look up, renew and revoke tokens',
+    load: async () => (await import('./commands/token.ts')).token,
+  },
   {
     name: 'patch',
     synopsis: 'Change parts of data, configuration and secrets',

@@ -12,7 +12,7 @@ import { fieldOf, secretRows, secretStruct } from './output/secret-view.ts';
 import { wrapped } from './output/wrap.ts';
 import { yaml } from './output/yaml.ts';
 
-type Printer = Pick<CommandContext, 'say' | 'warn' | 'success' | 'showSecret' | 'showList' | 'show' | 'showField'>;
+type Printer = Pick<CommandContext, 'say' | 'warn' | 'success' | 'showSecret' | 'showWarnings' | 'showList' | 'show' | 'showField'>;
 
 export function createPrinter(io: Io, format: Format, field: string, detailed: boolean): Printer {
   const say = (line: string) => io.stdout.write(`${line}\n`);
@@ -40,6 +40,7 @@ export function createPrinter(io: Io, format: Format, field: string, detailed: b
     success: (line) => (format === 'table' ? say(line) : undefined),
     show,
     showField,
+    showWarnings: warnOf,
     showSecret(secret) {
       if (field !== '') return showField(field, fieldOf(secret, field));
       return show(secretStruct(secret), () => {

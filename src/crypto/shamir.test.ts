@@ -42,7 +42,12 @@ const x = (share: Uint8Array) => share[share.length - 1] as number;
 
 function combinedPlainly(shares: readonly Uint8Array[]): Uint8Array {
   const length = (shares[0] as Uint8Array).length - 1;
-  return Uint8Array.from({ length }, (_, at) => interpolate(shares.map((share) => [x(share), share[at] as number] as const), 0));
+  return Uint8Array.from({ length }, (_, at) =>
+    interpolate(
+      shares.map((share) => [x(share), share[at] as number] as const),
+      0,
+    ),
+  );
 }
 
 function subsets<T>(all: readonly T[]): T[][] {
@@ -101,7 +106,12 @@ describe('split and combine', () => {
     expect(toHex(combinedPlainly(last))).toBe(toHex(secret));
     // All shares lie on one polynomial: those left over are where the first ones say.
     for (const share of shares.slice(threshold, threshold + 5))
-      expect(interpolate(first.map((known) => [x(known), known[0] as number] as const), x(share))).toBe(share[0]);
+      expect(
+        interpolate(
+          first.map((known) => [x(known), known[0] as number] as const),
+          x(share),
+        ),
+      ).toBe(share[0]);
   });
 
   it('give the secret to every subset of three or more out of five, and to no other', () => {

@@ -1,128 +1,142 @@
 // Vault's verb LIST, which Node's HTTP parser refuses: renamed to a spare verb of equal length before the parser sees it.
 
-import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
-
 /** A verb that the parser knows and nobody uses; a client that sends it itself is refused. */
 export const spareVerb = 'LINK';
 
-const listVerb = Buffer.from('LIST ');
-const renamed = Buffer.from(`${spareVerb} `);
-const endOfHead = Buffer.from('\r\n\r\n');
-const longestHead = 64 * 1024;
+const listVerb = 'LIST ';
+const spare = `${spareVerb} `;
+/** How far the parser follows both. */
+const shared = 2;
 
 /**
- * What a packet that the parser refused for its method begins with, if that is a LIST: the parser may have taken `L` or
- * `LI` of an earlier packet, since LINK begins so.
+ * What follows in a packet from the LIST on for whose sake the parser refused it at `refusedAt`; undefined when it was
+ * another verb. The first letters may have come in an earlier packet, since the spare verb begins with them too.
  */
-export function refusedList(packet: Buffer | undefined): Buffer | undefined {
-  if (packet === undefined || packet.length === 0) return undefined;
-  for (const taken of [0, 1, 2]) {
-    const rest = listVerb.subarray(taken);
-    const shared = Math.min(rest.length, packet.length);
-    // Shorter than the verb: only the letters that make it differ from LINK can have been refused.
-    if (packet.subarray(0, shared).equals(rest.subarray(0, shared)) && taken + shared > 2)
-      return Buffer.concat([listVerb.subarray(0, taken), packet]);
-  }
-  return undefined;
+export function refusedList(packet: Buffer | undefined, refusedAt: number): Buffer | undefined {
+  if (packet === undefined || refusedAt >= packet.length) return undefined;
+  const from = Math.max(refusedAt - shared, 0);
+  const missing = shared - (refusedAt - from);
+  const found = Buffer.concat([Buffer.from(listVerb.slice(0, missing)), packet.subarray(from)]);
+  const seen = found.toString('latin1', 0, listVerb.length);
+  return listVerb.startsWith(seen) ? found : undefined;
 }
 
-/** Follows requests just far enough to know where each begins, and renames LIST there and nowhere else. */
+/** What the next bytes are: the beginning of a request, a line of its head, bytes of its body, and so on. */
+type Expected = 'verb' | 'head' | 'body' | 'chunk size' | 'chunk' | 'trailer' | 'lost';
+
+/**
+ * Follows the requests of a connection just far enough to know where each begins, and renames LIST there and nowhere else.
+ * The spare verb becomes LIST in its turn, which the parser refuses. Everything keeps its length, and all but the letters
+ * of an unfinished verb goes through at once, so that the parser's own limits hold. What comes after a request that cannot be
+ * followed is thrown away: the parser refuses such requests too.
+ */
 export function createRenamer(): (packet: Buffer) => Buffer {
+  const tracker = new Tracker();
   let held: Buffer = Buffer.alloc(0);
-  let bodyLeft = 0;
-  /** After a body without a declared length the next beginning is not known: nothing is renamed any more. */
-  let blind = false;
 
   return (packet) => {
-    if (blind) return packet;
-    let bytes = held.length === 0 ? packet : Buffer.concat([held, packet]);
+    const bytes = held.length === 0 ? packet : Buffer.concat([held, packet]);
     held = Buffer.alloc(0);
-    const out: Buffer[] = [];
-    while (bytes.length > 0 && !blind) {
-      if (bodyLeft > 0) {
-        const part = bytes.subarray(0, bodyLeft);
-        bodyLeft -= part.length;
-        out.push(part);
-        bytes = bytes.subarray(part.length);
+    let at = 0;
+    while (at < bytes.length && tracker.expected !== 'lost') {
+      if (tracker.expected !== 'verb') {
+        at = tracker.follow(bytes, at);
         continue;
       }
-      const end = bytes.indexOf(endOfHead);
-      if (end < 0) {
-        if (bytes.length > longestHead) blind = true;
-        else held = bytes;
-        break;
+      // The parser skips empty lines before a request.
+      if (bytes[at] === 0x0d || bytes[at] === 0x0a) {
+        at += 1;
+        continue;
       }
-      const head = bytes.subarray(0, end + endOfHead.length);
-      const length = bodyLength(head);
-      if (length === undefined) blind = true;
-      else bodyLeft = length;
-      out.push(head.subarray(0, listVerb.length).equals(listVerb) ? Buffer.concat([renamed, head.subarray(listVerb.length)]) : head);
-      bytes = bytes.subarray(head.length);
+      const verb = bytes.toString('latin1', at, at + listVerb.length);
+      if (verb.length < listVerb.length && (listVerb.startsWith(verb) || spare.startsWith(verb))) {
+        held = Buffer.from(bytes.subarray(at));
+        return bytes.subarray(0, at);
+      }
+      if (verb === listVerb) bytes.write(spare, at, 'latin1');
+      else if (verb === spare) bytes.write(listVerb, at, 'latin1');
+      tracker.begin();
     }
-    if (blind) out.push(bytes);
-    return Buffer.concat(out);
+    return bytes.subarray(0, at);
   };
 }
 
-/** 0 without a body; `undefined` for a chunked one, or one that is declared twice. */
-function bodyLength(head: Buffer): number | undefined {
-  const text = head.toString('latin1');
-  if (/\r\ntransfer-encoding:/i.test(text)) return undefined;
-  const declared = [...text.matchAll(/\r\ncontent-length:[ \t]*(\d+)[ \t]*(?=\r\n)/gi)];
-  if (declared.length > 1) return undefined;
-  return declared.length === 0 ? 0 : Number((declared[0] as RegExpMatchArray)[1]);
-}
+class Tracker {
+  #expected: Expected = 'verb';
+  /** Of the body, or of the chunk. */
+  #bytesLeft = 0;
+  #line = '';
+  #length: number | undefined;
+  #chunked = false;
+  #unclear = false;
 
-/** A connection for the server to take over from `socket`, beginning with `pending`. */
-export function renamingConnection(socket: Socket, pending: Buffer): Duplex {
-  const rename = createRenamer();
-  const connection = new Duplex({
-    allowHalfOpen: false,
-    read() {
-      socket.resume();
-    },
-    write(chunk: Buffer, encoding, done) {
-      if (socket.write(chunk, encoding)) done();
-      else socket.once('drain', () => done());
-    },
-    final(done) {
-      socket.end(() => done());
-    },
-    destroy(error, done) {
-      socket.destroy();
-      done(error);
-    },
-  });
-  const take = (packet: Buffer) => {
-    const bytes = rename(packet);
-    if (bytes.length > 0 && !connection.push(bytes)) socket.pause();
-  };
-  socket.on('data', take);
-  socket.on('end', () => connection.push(null));
-  socket.on('error', () => connection.destroy());
-  socket.on('close', () => connection.destroy());
-  behaveAsSocket(connection, socket);
-  take(pending);
-  socket.resume();
-  return connection;
-}
+  get expected(): Expected {
+    return this.#expected;
+  }
 
-/** What Node's server asks of a socket beyond a stream. */
-function behaveAsSocket(connection: Duplex, socket: Socket): void {
-  for (const name of ['remoteAddress', 'remotePort', 'localAddress', 'localPort', 'encrypted'] as const)
-    Object.defineProperty(connection, name, { get: () => (socket as unknown as Record<string, unknown>)[name] });
-  const same = () => connection;
-  Object.assign(connection, {
-    setNoDelay: same,
-    setKeepAlive: same,
-    ref: same,
-    unref: same,
-    setTimeout: (milliseconds: number, listener?: () => void) => {
-      socket.setTimeout(milliseconds);
-      if (listener !== undefined) socket.once('timeout', listener);
-      return connection;
-    },
-  });
-  socket.on('timeout', () => connection.emit('timeout'));
+  begin(): void {
+    this.#length = undefined;
+    this.#chunked = false;
+    this.#unclear = false;
+    this.#expected = 'head';
+  }
+
+  /** Takes bytes from `at` on and returns where it stopped. */
+  follow(bytes: Buffer, at: number): number {
+    if (this.#bytesLeft > 0) {
+      const taken = Math.min(this.#bytesLeft, bytes.length - at);
+      this.#bytesLeft -= taken;
+      if (this.#bytesLeft === 0 && this.#expected === 'body') this.#expected = 'verb';
+      return at + taken;
+    }
+    const end = bytes.indexOf('\n', at);
+    this.#line += bytes.toString('latin1', at, end < 0 ? bytes.length : end);
+    if (end < 0) return bytes.length;
+    const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
+    this.#line = '';
+    this.#expected = this.#after(line);
+    return end + 1;
+  }
+
+  #after(line: string): Expected {
+    switch (this.#expected) {
+      case 'head':
+        if (line === '') return this.#afterHead();
+        this.#note(line);
+        return 'head';
+      case 'chunk size':
+        return this.#afterChunkSize(line);
+      case 'chunk':
+        return line === '' ? 'chunk size' : 'lost';
+      case 'trailer':
+        return line === '' ? 'verb' : 'trailer';
+      default:
+        return 'lost';
+    }
+  }
+
+  /** A length that is declared twice, or in a way that others may read differently, is how requests are smuggled (RFC 9112, 6.3). */
+  #note(line: string): void {
+    if (/^[ \t]/.test(line)) this.#unclear = true;
+    const [, name, value = ''] = /^(content-length|transfer-encoding)[ \t]*:[ \t]*(.*?)[ \t]*$/i.exec(line) ?? [];
+    if (name === undefined) return;
+    if (this.#length !== undefined || this.#chunked) this.#unclear = true;
+    if (name.toLowerCase() === 'transfer-encoding' && /(?:^|[, \t])chunked$/i.test(value)) this.#chunked = true;
+    else if (/^content/i.test(name) && /^\d{1,15}$/.test(value)) this.#length = Number(value);
+    else this.#unclear = true;
+  }
+
+  #afterHead(): Expected {
+    if (this.#unclear) return 'lost';
+    if (this.#chunked) return 'chunk size';
+    this.#bytesLeft = this.#length ?? 0;
+    return this.#bytesLeft === 0 ? 'verb' : 'body';
+  }
+
+  #afterChunkSize(line: string): Expected {
+    const size = /^([0-9a-f]{1,13})[ \t]*(?:;|$)/i.exec(line)?.[1];
+    if (size === undefined) return 'lost';
+    this.#bytesLeft = Number.parseInt(size, 16);
+    return this.#bytesLeft === 0 ? 'trailer' : 'chunk';
+  }
 }

@@ -1,12 +1,13 @@
 // Listens for HTTP and HTTPS: limits, the verb LIST, and an orderly end that answers what is under way.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
-import { refusedList, renamingConnection } from './list-verb.ts';
+import { refusedList, spareVerb } from './list-verb.ts';
+import { captureReading, isRenamed, listenersOf } from './renamed-connection.ts';
 
 export interface TlsOptions {
   /** PEM. */
@@ -50,6 +51,8 @@ export interface Listener {
 
 export function createListener({ handle, tls, limits = defaultLimits, log }: ListenerOptions): Listener {
   const open = new Set<Duplex>();
+  const sockets = new Set<Duplex>();
+  const before = new WeakMap<Duplex, ReturnType<typeof listenersOf>>();
   let draining = false;
   const options = {
     headersTimeout: limits.headersTimeout,
@@ -61,18 +64,31 @@ export function createListener({ handle, tls, limits = defaultLimits, log }: Lis
   };
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     if (draining) response.setHeader('connection', 'close');
-    handle(request, response);
+    if (request.method === spareVerb && !isRenamed(request.socket)) refuseRequest(response);
+    else handle(request, response);
   };
-  const server: Server = tls === undefined ? createServer(options, answer) : createTlsServer({ ...options, ...tlsSettings(tls) }, answer);
-  const follow = (connection: Duplex) => {
-    open.add(connection);
-    connection.once('close', () => open.delete(connection));
+  const server = createServerFor(tls, options, answer);
+  const ready = tls === undefined ? 'connection' : 'secureConnection';
+  // Both before the server's own listeners, the later one first. What shakes hands for TLS is a socket, and no connection yet.
+  server.prependListener(ready, (connection: Duplex) => {
+    follow(open, connection);
+    before.set(connection, listenersOf(connection));
+  });
+  server.prependListener('connection', (socket: Duplex) => follow(sockets, socket));
+  const captured = new WeakSet<Duplex>();
+  const takeOver = (connection: Duplex, list: Buffer): void => {
+    captured.add(connection);
+    open.delete(connection);
+    const capture = captureReading(connection as Socket, list, before.get(connection) ?? new Map());
+    whenAnswered(connection, () => server.emit(ready, capture.release()));
   };
-  server.on(tls === undefined ? 'connection' : 'secureConnection', follow);
-  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, connection: Duplex) => {
-    const list = error.code === 'HPE_INVALID_METHOD' ? refusedList(error.rawPacket) : undefined;
+  server.on('clientError', (error: ClientError, connection: Duplex) => {
+    // The parser that was left behind may still time out, and one that failed fails at every packet.
+    if (captured.has(connection) || connection.writableEnded) return;
+    const list =
+      error.code === 'HPE_INVALID_METHOD' && !isRenamed(connection) ? refusedList(error.rawPacket, error.bytesParsed ?? 0) : undefined;
     if (list === undefined) refuse(error, connection);
-    else takeOver(server, connection as Socket, list);
+    else takeOver(connection, list);
   });
   server.on('tlsClientError', (error) => log.debug('a TLS handshake failed', { error }));
 
@@ -90,11 +106,13 @@ export function createListener({ handle, tls, limits = defaultLimits, log }: Lis
       }),
     async drain(grace) {
       draining = true;
+      // Called by close. Node's own would cut off answers that are handed over but not sent yet.
+      server.closeIdleConnections = () => {
+        for (const connection of open) endWhenAnswered(connection);
+      };
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
       const late = setTimeout(() => {
-        server.closeAllConnections();
-        for (const connection of open) connection.destroy();
+        for (const socket of sockets) socket.destroy();
       }, grace);
       await closed;
       clearTimeout(late);
@@ -102,34 +120,90 @@ export function createListener({ handle, tls, limits = defaultLimits, log }: Lis
   };
 }
 
-/** Hands the connection back to the server, which reads it anew through the renamer. */
-function takeOver(server: Server, socket: Socket, pending: Buffer): void {
-  socket.removeAllListeners('data');
-  socket.removeAllListeners('end');
-  socket.removeAllListeners('close');
-  socket.removeAllListeners('error');
-  socket.removeAllListeners('drain');
-  socket.removeAllListeners('timeout');
-  server.emit('connection', renamingConnection(socket, pending));
+function follow(set: Set<Duplex>, connection: Duplex): void {
+  set.add(connection);
+  connection.once('close', () => set.delete(connection));
 }
 
-function refuse(error: NodeJS.ErrnoException, connection: Duplex): void {
-  if (error.code === 'ECONNRESET' || !connection.writable) {
+type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer; readonly bytesParsed?: number };
+
+function createServerFor(
+  tls: TlsOptions | undefined,
+  options: ServerOptions,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  if (tls === undefined) return createServer(options, answer);
+  try {
+    return createTlsServer({ ...options, ...tlsSettings(tls), handshakeTimeout: options.headersTimeout }, answer);
+  } catch (thrown) {
+    throw new Fault('usage', 'the TLS certificate, key and authorities do not fit together, or are not PEM', { cause: thrown });
+  }
+}
+
+/** The answer that is being written, or waits for its handler; those to pipelined requests follow it. */
+function underWay(connection: Duplex): ServerResponse | undefined {
+  return (connection as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+}
+
+/** Calls back when the requests that came in whole are answered, at once where there are none. */
+function whenAnswered(connection: Duplex, then: () => void): void {
+  const answer = underWay(connection);
+  if (answer?.req.complete === true) answer.once('close', () => connection.destroyed || whenAnswered(connection, then));
+  else then();
+}
+
+/** A client that keeps its connection is told, if it is not too late, that this was the last answer on it. */
+function endWhenAnswered(connection: Duplex): void {
+  const answer = underWay(connection);
+  if (answer === undefined) {
+    // One that is refused right now has its own end before it.
+    if (!connection.writableEnded) connection.destroy();
+    return;
+  }
+  if (!answer.headersSent) answer.setHeader('connection', 'close');
+  answer.once('close', () => (underWay(connection) === undefined ? endSoon(connection) : endWhenAnswered(connection)));
+}
+
+/** Time for a client to read its answer before the connection is torn down, ms: what it still sends would be answered with a reset. */
+const linger = 500;
+
+function endSoon(connection: Duplex, last?: string): void {
+  if (connection.writableEnded) return;
+  connection.end(last);
+  const gone = setTimeout(() => connection.destroy(), linger);
+  connection.once('close', () => clearTimeout(gone));
+}
+
+const refusals: ReadonlyMap<string, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', '413 Payload Too Large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+  ['HPE_INVALID_METHOD', '405 Method Not Allowed'],
+]);
+const refusalBody = '{"errors":[]}\n';
+
+/** Answers are in the order of their requests: a refusal waits for those before it. */
+function refuse(error: ClientError, connection: Duplex): void {
+  const code = error.code ?? '';
+  const status = refusals.get(code) ?? (code.startsWith('HPE_') ? '400 Bad Request' : undefined);
+  if (status === undefined || !connection.writable) {
     connection.destroy();
     return;
   }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : error.code === 'HPE_INVALID_METHOD'
-          ? '405 Method Not Allowed'
-          : '400 Bad Request';
-  const body = '{"errors":[]}\n';
-  connection.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  whenAnswered(connection, () => {
+    // In the middle of an answer there is no place for another one.
+    if (underWay(connection)?.headersSent === true) connection.destroy();
+    else
+      endSoon(
+        connection,
+        `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-length: ${refusalBody.length}\r\nconnection: close\r\n\r\n${refusalBody}`,
+      );
+  });
+}
+
+function refuseRequest(response: ServerResponse): void {
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store', 'content-length': refusalBody.length };
+  response.writeHead(405, { ...headers, connection: 'close' }).end(refusalBody);
 }
 
 function tlsSettings(tls: TlsOptions): Record<string, unknown> {
@@ -143,7 +217,7 @@ function tlsSettings(tls: TlsOptions): Record<string, unknown> {
 }
 
 function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): Fault {
-  const address = `${host}:${port}`;
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   if (error.code === 'EADDRINUSE')
     return new Fault('usage', `${address} is in use by another process; end it or choose another address`, { cause: error });
   if (error.code === 'EACCES')

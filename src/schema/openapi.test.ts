@@ -56,7 +56,8 @@ function faultsOfSchema(schema: Json, at: string): string[] {
   const { type } = schema;
   const faults: string[] = [];
   if (type !== undefined && !types.has(type as string)) faults.push(`${at}: type ${String(type)}`);
-  if (type === 'array') faults.push(...(schema['items'] === undefined ? [`${at}: array without items`] : faultsOfSchema(schema['items'] as Json, `${at}[]`)));
+  if (type === 'array')
+    faults.push(...(schema['items'] === undefined ? [`${at}: array without items`] : faultsOfSchema(schema['items'] as Json, `${at}[]`)));
   for (const [name, property] of Object.entries((schema['properties'] ?? {}) as Record<string, Json>))
     faults.push(...faultsOfSchema(property, `${at}.${name}`));
   for (const value of [...((schema['enum'] ?? []) as unknown[]), ...('default' in schema ? [schema['default']] : [])])
@@ -107,7 +108,8 @@ describe('the document of all contracts', () => {
       const inPath = parametersOf(found).filter((parameter) => parameter['in'] === 'path');
       const names = [...found.path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name);
       expect(inPath.map((parameter) => parameter['name']).sort(), found.at).toStrictEqual(names.sort());
-      for (const parameter of inPath) expect(parameter, found.at).toMatchObject({ required: true, description: expect.stringMatching(/\S/) });
+      for (const parameter of inPath)
+        expect(parameter, found.at).toMatchObject({ required: true, description: expect.stringMatching(/\S/) });
     }
   });
 

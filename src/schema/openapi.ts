@@ -14,8 +14,7 @@ type Json = Readonly<Record<string, unknown>>;
 export function openapiFor(mounts: readonly MountedContract[], version = ''): Json {
   const paths: Record<string, Json> = {};
   for (const { path, contract } of mounts)
-    for (const route of Object.values(contract.routes))
-      paths[`/${path}${route.path.replaceAll('...}', '}')}`] = pathItem(route, path);
+    for (const route of Object.values(contract.routes)) paths[`/${path}${route.path.replaceAll('...}', '}')}`] = pathItem(route, path);
   return {
     openapi: '3.0.2',
     info: {

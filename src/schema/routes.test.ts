@@ -111,12 +111,16 @@ describe('a path', () => {
 
   it('may be anything at all', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.array(fc.constantFrom('a', 'tune', 'role', 'data', 'mounts', '')), (noise, segments) => {
-        for (const requested of [noise, segments.join('/')]) {
-          const match = contract.match(requested);
-          if (match !== undefined) expect(match.captured).toHaveLength(match.route.captures.length);
-        }
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.array(fc.constantFrom('a', 'tune', 'role', 'data', 'mounts', '')),
+        (noise, segments) => {
+          for (const requested of [noise, segments.join('/')]) {
+            const match = contract.match(requested);
+            if (match !== undefined) expect(match.captured).toHaveLength(match.route.captures.length);
+          }
+        },
+      ),
     );
   });
 });

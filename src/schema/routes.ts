@@ -98,7 +98,9 @@ function compileRoute(name: string, spec: RouteSpec): CompiledRoute {
     const fields = new Map<string, Field>([...Object.entries(spec.fields), ...Object.entries(operation.input ?? {})]);
     inputs[verb] = fields;
     // Frozen, since every request gets the same one.
-    defaults[verb] = [...fields].flatMap(([field, { default: value }]) => (value === undefined ? [] : [[field, Object.freeze(value)] as const]));
+    defaults[verb] = [...fields].flatMap(([field, { default: value }]) =>
+      value === undefined ? [] : [[field, Object.freeze(value)] as const],
+    );
   }
   const captures = [...spec.path.matchAll(/\{([^}.]+)(?:\.\.\.)?\}/g)].map((found) => found[1] as string);
   return { name, spec, captures, inputs, defaults };

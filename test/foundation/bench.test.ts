@@ -72,7 +72,8 @@ describe('a server under load', () => {
     const load: Load = { place: api.place, connections: 4, requests: requests(tenancy.lodging), status, pace: briefly };
     const measured = await runLoad(load, signal);
     expect(measured.requests).toBeGreaterThan(10);
-    expect(measured.perSecond).toBeCloseTo(measured.requests / briefly.seconds, -Math.log10(measured.perSecond / 2));
+    expect(measured.perSecond).toBeGreaterThan(0);
+    expect(measured.perSecond).toBeLessThan(measured.requests / (briefly.seconds - 0.01));
     expect(measured.p50).toBeGreaterThan(0);
     expect(measured.p99).toBeGreaterThanOrEqual(measured.p50);
   });
@@ -142,6 +143,34 @@ describe('a server under load', () => {
     await server.call('POST', 'sys/audit/bench', { body: { type: 'file', options: { file_path: `${server.folder}/audit.log` } } });
     expect(await hasAuditDevices(api)).toBe(true);
     await server.call('DELETE', 'sys/audit/bench');
+  });
+});
+
+describe('what is counted', () => {
+  /** A server that answers its n-th request after so many milliseconds. */
+  const counted = async (delay: (number: number) => number, load: Omit<Load, 'place' | 'status'>) => {
+    let served = 0;
+    const server = createServer((_request, response) => void setTimeout(() => response.writeHead(204).end(), delay(++served)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const measured = await runLoad({ ...load, place: { host: '127.0.0.1', port }, status: 204 }, signal);
+    server.close();
+    return { served, measured };
+  };
+  const request = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
+
+  test('is what was answered after the warm-up', async () => {
+    const pace = { kind: 'timed', warmUp: 0.15, seconds: 0.15 } as const;
+    const { served, measured } = await counted(() => 5, { connections: 1, requests: [request], pace });
+    expect(served - measured.requests).toBeGreaterThan(3);
+    expect(measured.p50).toBeGreaterThan(4);
+  });
+
+  test('is every request of a store that is filled, also those that take longer than the rest', async () => {
+    const requests = Array.from({ length: 6 }, () => request);
+    const pace = { kind: 'once', within: 5 } as const;
+    const { served, measured } = await counted((number) => (number === 1 ? 60 : 1), { connections: 2, requests, pace });
+    expect([served, measured.requests]).toEqual([6, 6]);
   });
 });
 
@@ -252,11 +281,15 @@ describe('the figures', () => {
 
 test('Casemate is started as it is installed, and leaves no folder', async () => {
   const target = await startTarget({ core: undefined, audit: true, cache: false, profiles: undefined }, signal);
-  const { data } = await target.api.call<{ data: Record<string, { options: { file_path: string } }> }>('GET', 'sys/audit');
-  const file = data['bench/']?.options.file_path ?? '';
-  expect(existsSync(file)).toBe(true);
-  if (process.platform === 'linux') expect(target.megabytes()).toBeGreaterThan(30);
-  await target.end();
+  let file = '';
+  try {
+    const { data } = await target.api.call<{ data: Record<string, { options: { file_path: string } }> }>('GET', 'sys/audit');
+    file = data['bench/']?.options.file_path ?? '';
+    expect(existsSync(file)).toBe(true);
+    if (process.platform === 'linux') expect(target.megabytes()).toBeGreaterThan(30);
+  } finally {
+    await target.end();
+  }
   expect(existsSync(file)).toBe(false);
   await expect(target.api.call('GET', 'sys/health')).rejects.toThrow(/cannot be reached/);
 });

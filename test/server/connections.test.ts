@@ -75,9 +75,10 @@ describe('the verb LIST', () => {
       const received = await raw.until(answers(3));
       raw.end();
       expect(statusesIn(received), verbs.join(' ')).toEqual([200, 200, 200]);
-      expect([...received.matchAll(/"data":(\{[^}]*\})/g)].map((found) => found[1]), verbs.join(' ')).toEqual(
-        verbs.map((verb) => (verb === 'GET' ? '{"x":"1"}' : '{"keys":["a"]}')),
-      );
+      expect(
+        [...received.matchAll(/"data":(\{[^}]*\})/g)].map((found) => found[1]),
+        verbs.join(' '),
+      ).toEqual(verbs.map((verb) => (verb === 'GET' ? '{"x":"1"}' : '{"keys":["a"]}')));
     }
   });
 

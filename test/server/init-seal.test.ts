@@ -152,7 +152,10 @@ describe('unsealing', () => {
       expect(await status()).toEqual(first.body);
 
       expect(said(await unseal(server, { key: keys[2] }))).toEqual([200, { ...sealStatus, ...cluster, sealed: false }]);
-      expect(said(await server.call('GET', 'sys/health', { token: null }))).toEqual([200, { ...health(true, false, 'disabled'), ...cluster }]);
+      expect(said(await server.call('GET', 'sys/health', { token: null }))).toEqual([
+        200,
+        { ...health(true, false, 'disabled'), ...cluster },
+      ]);
       expect((await server.call('GET', 'sys/mounts', { token })).status).toBe(200);
       expect((await unseal(server, { key: keys[1] })).body).toEqual({ ...sealStatus, ...cluster, sealed: false });
     }));
@@ -286,14 +289,6 @@ describe('the keyring', () => {
       await server.unseal();
       expect((await status()).body.data.term).toBe(3);
       expect((await server.call('GET', 'cubbyhole/a')).body.data).toEqual({ x: '1' });
-    }));
-
-  test('is rotated by itself within bounds that can be read and changed', () =>
-    withServer({}, async (server) => {
-      const { status, body } = await server.call('GET', 'sys/rotate/config');
-      expect([status, body.data]).toEqual([200, { enabled: true, interval: 0, max_operations: 3865470566 }]);
-      expect(said(await server.call('POST', 'sys/rotate/config', { body: { max_operations: 2_000_000, interval: '24h' } }))).toEqual(done);
-      expect((await server.call('GET', 'sys/rotate/config')).body.data).toEqual({ enabled: true, interval: 86_400, max_operations: 2_000_000 });
     }));
 });
 

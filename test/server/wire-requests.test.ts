@@ -30,7 +30,8 @@ describe('listing', () => {
 
   test('list=false is a read', async () => {
     const kv = await filled();
-    for (const no of ['false', '0', 'f', 'F', 'FALSE', 'False']) expect((await call('GET', `${kv}/a?list=${no}`)).body.data).toEqual({ x: '1' });
+    for (const no of ['false', '0', 'f', 'F', 'FALSE', 'False'])
+      expect((await call('GET', `${kv}/a?list=${no}`)).body.data).toEqual({ x: '1' });
   });
 
   test('a list parameter that is no boolean, or that stands beside scan, is refused without a text', async () => {
@@ -81,7 +82,9 @@ describe('verbs', () => {
     const kv = await mount('kv');
     expect(said(await call('POST', `${kv}/`))).toEqual(refusal);
     expect(said(await call('PUT', `${kv}/a/`, { body: { x: '1' } }))).toEqual(refusal);
-    expect(said(await call('PATCH', `${kv}/a/`, { body: '{}', headers: { 'Content-Type': 'application/merge-patch+json' } }))).toEqual(refusal);
+    expect(said(await call('PATCH', `${kv}/a/`, { body: '{}', headers: { 'Content-Type': 'application/merge-patch+json' } }))).toEqual(
+      refusal,
+    );
     expect(said(await call('POST', 'nothing/here/', { token: null }))).toEqual(refusal);
   });
 });
@@ -104,9 +107,7 @@ describe('PATCH', () => {
   });
 
   test.each(['application/json', 'application/json-patch+json', 'text/plain'])('does not take %s', async (type) => {
-    expect(said(await patch(type))).toEqual(
-      refused(415, `PATCH requires Content-Type of application/merge-patch+json, provided ${type}`),
-    );
+    expect(said(await patch(type))).toEqual(refused(415, `PATCH requires Content-Type of application/merge-patch+json, provided ${type}`));
   });
 
   test('is no operation of an engine that cannot patch', async () => {
@@ -214,16 +215,16 @@ describe('paths', () => {
     expect(said(await call('GET', `${kv}/a`))).toEqual(nothingThere);
   });
 
-  test.each(['%00', '%0a', '%1b', '%7f', '%c2%85', '%e2%80%a8'])('a path with the unprintable %s is refused', async (escape) => {
+  test.each(['%00', '%0a', '%1b', '%7f', '%c2%85', '%e2%80%a8'])('a path with the unprintable %s is refused', async (escaped) => {
     const kv = await mount('kv');
-    const answer = await call('POST', `${kv}/a${escape}b`, { body: { x: '1' } });
+    const answer = await call('POST', `${kv}/a${escaped}b`, { body: { x: '1' } });
     expect(answer.status).toBe(400);
     expect(said(await call('LIST', kv))).toEqual(nothingThere);
   });
 
   test('a path that is not percent-encoded UTF-8 is refused', async () => {
     const kv = await mount('kv');
-    for (const escape of ['%', '%zz', '%ff']) expect((await call('GET', `${kv}/a${escape}`)).status, escape).toBe(400);
+    for (const escaped of ['%', '%zz', '%ff']) expect((await call('GET', `${kv}/a${escaped}`)).status, escaped).toBe(400);
   });
 
   test('blanks, umlauts and other signs are part of a name', async () => {

@@ -12,16 +12,7 @@ describe('the envelope', () => {
     const kv = await mount('kv');
     await call('POST', `${kv}/a`, { body: { x: '1' } });
     const { body, text } = await call('GET', `${kv}/a`);
-    expect(Object.keys(body)).toEqual([
-      'request_id',
-      'lease_id',
-      'renewable',
-      'lease_duration',
-      'data',
-      'wrap_info',
-      'warnings',
-      'auth',
-    ]);
+    expect(Object.keys(body)).toEqual(['request_id', 'lease_id', 'renewable', 'lease_duration', 'data', 'wrap_info', 'warnings', 'auth']);
     expect(body).toEqual(envelope({ lease_duration: 2764800, data: { x: '1' } }));
     expect(text.endsWith('}\n')).toBe(true);
   });
@@ -58,7 +49,15 @@ describe('the envelope', () => {
     const { body: tuning } = await call('GET', `sys/mounts/${kv}/tune`);
     expect(tuning.default_lease_ttl).toBe(2764800);
     expect(tuning.data.default_lease_ttl).toBe(2764800);
-    for (const path of ['sys/mounts', 'sys/auth', `sys/mounts/${kv}`, 'sys/policy', 'sys/policy/default', 'sys/key-status', 'sys/ha-status']) {
+    for (const path of [
+      'sys/mounts',
+      'sys/auth',
+      `sys/mounts/${kv}`,
+      'sys/policy',
+      'sys/policy/default',
+      'sys/key-status',
+      'sys/ha-status',
+    ]) {
       const { body } = await call('GET', path);
       expect(body, path).toEqual({ ...body.data, ...envelope({ data: body.data }) });
     }
@@ -201,7 +200,9 @@ describe('parameters', () => {
   test('a parameter that the path holds already is replaced by the path', async () => {
     await call('POST', 'auth/token/roles/replaced', { body: { orphan: true } });
     const { body } = await call('POST', 'auth/token/create/replaced', { body: { role_name: 'other', policies: ['default'] } });
-    expect(body.warnings).toEqual(["Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [role_name]"]);
+    expect(body.warnings).toEqual([
+      "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [role_name]",
+    ]);
     const { body: made } = await call('GET', 'auth/token/lookup-self', { token: body.auth.client_token });
     expect(made.data.role).toBe('replaced');
   });
@@ -221,7 +222,7 @@ describe('parameters', () => {
     expect(said(await call('POST', 'sys/tools/random', { body: { bytes: 'many' } }))).toEqual(
       refused(
         400,
-        'Field validation failed: error converting input for field "bytes": \'\' cannot parse value as \'int\': strconv.ParseInt: invalid syntax',
+        "Field validation failed: error converting input for field \"bytes\": '' cannot parse value as 'int': strconv.ParseInt: invalid syntax",
       ),
     );
     expect(said(await call('POST', 'auth/token/create', { body: { num_uses: {} } }))[0]).toBe(400);

@@ -8,7 +8,7 @@ import { bytes, text } from './storage-values.ts';
 export const pairsKept = 8;
 
 /** Tells its number, and differs in length so that some values lie in overflow pages. */
-export function valueOf(writer: string, number: number): string {
+export function writtenValue(writer: string, number: number): string {
   return `${writer} ${number} ${'.'.repeat((number * 769) % 9_000)}`;
 }
 
@@ -21,7 +21,7 @@ export async function numbersOf(reader: Reader, half: 'a' | 'b', writer: string)
 export async function putPair(storage: Storage, writer: string, number: number): Promise<void> {
   await storage.transact(async (transaction) => {
     for (const half of ['a', 'b']) {
-      transaction.put(`${half}/${writer}/${number}`, bytes(valueOf(writer, number)));
+      transaction.put(`${half}/${writer}/${number}`, bytes(writtenValue(writer, number)));
       transaction.delete(`${half}/${writer}/${number - pairsKept}`);
     }
   });
@@ -37,8 +37,7 @@ export async function newestPair(storage: Storage, writer: string): Promise<numb
 }
 
 async function isWhole(reader: Reader, writer: string, number: number): Promise<boolean> {
-  for (const half of ['a', 'b'])
-    if (text(await reader.get(`${half}/${writer}/${number}`)) !== valueOf(writer, number)) return false;
+  for (const half of ['a', 'b']) if (text(await reader.get(`${half}/${writer}/${number}`)) !== writtenValue(writer, number)) return false;
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jsonLog } from '../../src/base/log.ts';
@@ -93,8 +94,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
   );
   const [{ host, port }] = process.addresses as [{ readonly host: string; readonly port: number }];
+  const tls = options.listenAt?.tls;
   return {
-    address: `http://${host}:${port}`,
+    address: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     host,
     port,
     server: process.server,
@@ -102,7 +104,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     keys,
     folder,
     logged: () => lines.join(''),
-    call: (method, path, call = {}) => send({ host, port, method, path: `/v1/${path}` }, { token: rootToken, ...call }),
+    call: (method, path, call = {}) =>
+      send(
+        // A certificate for tests is its own authority.
+        { host, port, method, path: `/v1/${path}`, ...(tls === undefined ? {} : { ca: tls.certificate }) },
+        { token: rootToken, ...call },
+      ),
     unseal: () => unsealWith(process.server),
     async end() {
       await process.end();
@@ -111,19 +118,23 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
-interface Target {
+export interface Target {
   readonly host: string;
   readonly port: number;
   readonly method: string;
+  /** With `/v1/`. */
   readonly path: string;
+  /** PEM of the authority of the server's certificate: the request is HTTPS. */
+  readonly ca?: string | Buffer;
 }
 
 /** One request on a connection of its own, with a LIST as hvac and node-vault send it. */
-function send(target: Target, { token, headers = {}, body }: TestCall): Promise<TestAnswer> {
+export function send(target: Target, { token, headers = {}, body }: TestCall): Promise<TestAnswer> {
   const payload = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const length = payload === undefined ? {} : { 'content-length': String(Buffer.byteLength(payload)) };
-    const sent = httpRequest(
+    const request = target.ca === undefined ? httpRequest : httpsRequest;
+    const sent = request(
       { ...target, agent: false, headers: { ...(token == null ? {} : { 'x-vault-token': token }), ...length, ...headers } },
       (response) => {
         const parts: Buffer[] = [];

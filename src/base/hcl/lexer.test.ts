@@ -88,10 +88,13 @@ describe('strings', () => {
 });
 
 describe('numbers', () => {
-  it.each(['0', '1', '-1', '1.5', '-1.5', '1e3', '1E-3', '1.5e+3', '0x1F', '-0xff', '12345678901234567890'])('%s stay as written', (number) => {
-    expect(lex(number)[0]).toMatchObject({ kind: 'number', text: number });
-    expect(lex(number)).toHaveLength(2);
-  });
+  it.each(['0', '1', '-1', '1.5', '-1.5', '1e3', '1E-3', '1.5e+3', '0x1F', '-0xff', '12345678901234567890'])(
+    '%s stay as written',
+    (number) => {
+      expect(lex(number)[0]).toMatchObject({ kind: 'number', text: number });
+      expect(lex(number)).toHaveLength(2);
+    },
+  );
 });
 
 describe('heredocs', () => {

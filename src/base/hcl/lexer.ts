@@ -145,7 +145,8 @@ class Lexer {
     const plain = simple[character];
     if (plain !== undefined) return plain;
     const written = this.#matched(/u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}/y);
-    const code = written === undefined ? Number.NaN : /^\d/.test(written) ? Number.parseInt(written, 8) : Number.parseInt(written.slice(1), 16);
+    const code =
+      written === undefined ? Number.NaN : /^\d/.test(written) ? Number.parseInt(written, 8) : Number.parseInt(written.slice(1), 16);
     if (written === undefined || code > 0x10ffff) throw this.#fail('illegal char escape');
     this.#at += written.length - 1;
     return String.fromCodePoint(code);

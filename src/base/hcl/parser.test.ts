@@ -180,7 +180,32 @@ describe('any text', () => {
     'a = <<-EOF\n    one\n    EOF\nb = -1.5e3\nc = "\\u00e9\\n"\n',
     '{"path": {"secret/*": {"capabilities": ["read"], "required_parameters": ["a"]}}}',
   ];
-  const scraps = fc.constantFrom('"', '{', '}', '[', ']', '=', ',', '#', '/*', '*/', '//', '<<EOF\n', 'EOF', '\n', '\\', '\\u', ' ', 'a', '1', '-', 'true', '\0', '😀', '\ud800');
+  const scraps = fc.constantFrom(
+    '"',
+    '{',
+    '}',
+    '[',
+    ']',
+    '=',
+    ',',
+    '#',
+    '/*',
+    '*/',
+    '//',
+    '<<EOF\n',
+    'EOF',
+    '\n',
+    '\\',
+    '\\u',
+    ' ',
+    'a',
+    '1',
+    '-',
+    'true',
+    '\0',
+    '😀',
+    '\ud800',
+  );
   const mutated = fc
     .tuple(fc.constantFrom(...valid), fc.array(fc.tuple(fc.nat(), fc.nat({ max: 3 }), scraps), { minLength: 1, maxLength: 4 }))
     .map(([text, edits]) =>
@@ -189,7 +214,10 @@ describe('any text', () => {
         return now.slice(0, at) + scrap + now.slice(at + cut);
       }, text),
     );
-  const noise = fc.oneof(fc.string({ unit: 'binary' }), fc.array(scraps, { maxLength: 30 }).map((parts) => parts.join('')));
+  const noise = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(scraps, { maxLength: 30 }).map((parts) => parts.join('')),
+  );
 
   it('is parsed or refused with a fault, at once', () => {
     fc.assert(

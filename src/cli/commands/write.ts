@@ -39,10 +39,15 @@ export async function writtenData(
 }
 
 /** Prints the answer, or that there was none to print. A 404 that says something is a refusal, and is printed too. */
-export async function showWritten(context: CommandContext, path: string, work: () => Promise<Secret | undefined>): Promise<number> {
+export async function showWritten(
+  context: CommandContext,
+  path: string,
+  work: () => Promise<Secret | undefined>,
+  show: (secret: Secret) => number = context.showSecret,
+): Promise<number> {
   try {
     const secret = await context.calling(`Error writing data to ${path}`, work());
-    if (secret !== undefined) return context.showSecret(secret);
+    if (secret !== undefined) return show(secret);
     context.success(`Success! Data written to: ${path}`);
     return 0;
   } catch (thrown) {

@@ -178,6 +178,9 @@ describe('a key in a file', () => {
     expect(await refusal(() => keyFromFile(missing))).toMatchObject({ code: 'usage', message: `the key file ${missing} cannot be read` });
     const directory = join(folder, 'directory');
     mkdirSync(directory, { mode: 0o700 });
-    expect(await refusal(() => keyFromFile(directory))).toMatchObject({ code: 'usage', message: `the key file ${directory} cannot be read` });
+    expect(await refusal(() => keyFromFile(directory))).toMatchObject({
+      code: 'usage',
+      message: `the key file ${directory} cannot be read`,
+    });
   });
 });

@@ -196,7 +196,8 @@ export function createDevices(parts: DeviceParts): AuditDevices {
       if (device === undefined) throw new Fault('invalid-request', `unknown audit backend: ${JSON.stringify(path)}`);
       return hashed(device.salt, input);
     },
-    headers: () => table.headers,
+    // Without a prototype: whoever looks a name up finds what is there, and not `constructor`.
+    headers: () => Object.assign(Object.create(null) as Record<string, boolean>, table.headers),
     setHeader: (name, hmac) =>
       change((before) => {
         const { [name.toLowerCase()]: _gone, ...others } = before.headers;

@@ -166,6 +166,8 @@ describe('a request line', () => {
       ['x-shown', false],
       ['x-hashed', true],
       ['x-absent', false],
+      ['__proto__', false],
+      ['constructor', false],
       ['x-vault-token', false],
       ['authorization', false],
     ]);

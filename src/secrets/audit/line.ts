@@ -188,11 +188,15 @@ function shownHeaders(headers: Life['wire']['headers'], { headers: wanted, salt,
   if (wanted.size === 0) return undefined;
   const shown: Json = {};
   for (const [name, hmac] of wanted) {
-    const value = headers[name];
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
     // A token is shown as `client_token`, hashed, and nowhere else.
     if (value === undefined || tokenHeaders.has(name)) continue;
     const values = typeof value === 'string' ? [value] : value;
-    shown[name] = values.map((one) => (hmac && !raw ? hashed(salt, one) : one));
+    define(
+      shown,
+      name,
+      values.map((one) => (hmac && !raw ? hashed(salt, one) : one)),
+    );
   }
   return Object.keys(shown).length === 0 ? undefined : shown;
 }

@@ -47,7 +47,8 @@ export function termOf(entry: Uint8Array): number | undefined {
   return Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength).readUInt32BE(1);
 }
 
-export function createEntryKeys(random: RandomBytes): EntryKeys {
+/** `limit` is how many entries one subkey seals before another takes its place. */
+export function createEntryKeys(random: RandomBytes, limit = messagesPerSubkey): EntryKeys {
   const opening = new Map<string, KeyObject>();
   let sealing: Sealing | undefined;
   const nonce = Buffer.alloc(nonceBytes);
@@ -65,7 +66,7 @@ export function createEntryKeys(random: RandomBytes): EntryKeys {
   return {
     sealedCount: (term) => (sealing?.term === term.number ? sealing.before + sealing.counter : 0),
     seal(term, key, value) {
-      if (sealing === undefined || sealing.term !== term.number || sealing.counter >= messagesPerSubkey) {
+      if (sealing === undefined || sealing.term !== term.number || sealing.counter >= limit) {
         const salt = Uint8Array.from(random(saltBytes));
         const before = sealing?.term === term.number ? sealing.before + sealing.counter : 0;
         sealing = { term: term.number, key: deriveKey(term.key, salt, purpose), salt, before, counter: 0 };

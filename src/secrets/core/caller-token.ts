@@ -4,11 +4,12 @@ import type { EngineRequest } from './engine.ts';
 
 const text = Symbol('caller token');
 
-type Carrying = EngineRequest & { readonly [text]?: string | undefined };
+type Carrying = EngineRequest & { [text]?: string | undefined };
 
 /** Engines get the request all the same: the symbol is not theirs to import. */
 export function withCallerToken(request: EngineRequest, token: string | undefined): EngineRequest {
-  return Object.defineProperty(request, text, { value: token, enumerable: false });
+  (request as Carrying)[text] = token;
+  return request;
 }
 
 export function callerToken(request: EngineRequest): string | undefined {

@@ -1,13 +1,15 @@
 // How the root key comes back: from shares that people hold, or from a key backend; the state machine of init and unseal.
 
-import { Fault } from '../../base/fault.ts';
+import { Fault, type FaultCode } from '../../base/fault.ts';
 import type { RandomBytes } from '../../base/random.ts';
 import { equalSecrets } from '../../crypto/equal.ts';
+import { sha256Hex } from '../../crypto/hash.ts';
 import { keyFromBytes } from '../../crypto/keys.ts';
 import { combine, split } from '../../crypto/shamir.ts';
 import { wipe } from '../../crypto/wipe.ts';
 import type { KeyBackend } from '../../keys/key-backend.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { createTurns } from '../../storage/turns.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import { decodeSeal, decodeSealedRoot, encodeSeal, encodeSealedRoot, type SealConfig, sealConfigKey, sealedRootKey } from './stored.ts';
 
@@ -34,17 +36,25 @@ export interface Keeper {
   status(): Promise<SealStatus>;
   /**
    * Makes root key and shares. `populate` runs with the barrier open; the store counts as initialised only when it has
-   * ended. Afterwards the barrier is sealed, unless a key backend unseals. Throws Fault `invalid-request` for bounds.
+   * ended. Afterwards the barrier is sealed, unless a key backend unseals. Throws Fault `invalid-request` for bounds and for
+   * a store that is initialised, `conflict` for one that another server initialises at the same time, `unavailable` when the
+   * key backend cannot be reached; then nothing counts, and it can be called again.
    */
   initialize(
     wanted: InitialShares,
     populate: () => Promise<void>,
   ): Promise<{ readonly keys: Uint8Array[]; readonly recoveryKeys: Uint8Array[] }>;
-  /** Takes one share; the one that completes the threshold unseals. A wrong set starts over with Fault `invalid-request`. */
-  submit(share: Uint8Array): Promise<void>;
+  /**
+   * Takes one share; resolves to true for the one that completed the threshold and unsealed. A wrong set starts over with Fault
+   * `invalid-request`. A share that was given before changes nothing, nor does any once the barrier is open.
+   */
+  submit(share: Uint8Array): Promise<boolean>;
   reset(): void;
   seal(): void;
-  /** Resolves to false where there is no backend, or nothing to unseal. */
+  /**
+   * Resolves to true when it unsealed, to false where there is no backend, or nothing to unseal. Throws Fault `unavailable` when
+   * the backend cannot be reached: then it can be called again.
+   */
   unsealWithBackend(signal: AbortSignal): Promise<boolean>;
 }
 
@@ -59,9 +69,11 @@ export interface KeeperParts {
 
 const rootKeyBytes = 32;
 const longestShare = rootKeyBytes + 1;
+const shamir = 'shamir';
 
 export function createKeeper(parts: KeeperParts): Keeper {
   const { storage, barrier, backend, random } = parts;
+  const turns = createTurns();
   let given: Uint8Array[] = [];
   let nonce = '';
   let initialising = false;
@@ -75,89 +87,147 @@ export function createKeeper(parts: KeeperParts): Keeper {
     given = [];
     nonce = '';
   };
-  const unsealWith = async (rootKey: Uint8Array): Promise<void> => {
+  /** One after the other: the share that comes while another one unseals must not begin a new set. */
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    const end = await turns.take('unseal');
     try {
-      await barrier.unseal(keyFromBytes(rootKey));
+      return await work();
     } finally {
-      wipe(rootKey);
+      end();
     }
   };
   const initialise = async (wanted: InitialShares, populate: () => Promise<void>) => {
     const bounds = checkBounds(wanted, backend);
-    await clear(storage);
     const rootKey = random(rootKeyBytes);
-    await barrier.initialize(keyFromBytes(rootKey));
-    await barrier.unseal(keyFromBytes(rootKey));
-    await populate();
-    const shares = sharesOf(backend === undefined ? rootKey : random(rootKeyBytes), bounds, random);
-    if (backend !== undefined) await storage.put(sealedRootKey, encodeSealedRoot(await backend.seal(rootKey, AbortSignal.timeout(30_000))));
-    wipe(rootKey);
-    await storage.put(
-      sealConfigKey,
-      encodeSeal({ format: 1, type: backend?.type ?? 'shamir', shares: bounds.shares, threshold: bounds.threshold }),
-    );
-    if (backend === undefined) barrier.seal();
-    return backend === undefined ? { keys: shares, recoveryKeys: [] } : { keys: [], recoveryKeys: shares };
+    const shared = backend === undefined ? rootKey : random(rootKeyBytes);
+    try {
+      // First what may fail without a trace.
+      const sealedRoot = backend === undefined ? undefined : encodeSealedRoot(await backend.seal(rootKey, AbortSignal.timeout(30_000)));
+      await barrier.initialize(keyFromBytes(rootKey));
+      await populate();
+      const shares = sharesOf(shared, bounds, random);
+      await barrier.settle((below) => {
+        if (sealedRoot !== undefined) below.put(sealedRootKey, sealedRoot);
+        below.put(sealConfigKey, encodeSeal(configOf(bounds, backend, shared)));
+      });
+      if (backend === undefined) barrier.seal();
+      return backend === undefined ? { keys: shares, recoveryKeys: [] } : { keys: [], recoveryKeys: shares };
+    } finally {
+      wipe(rootKey, shared);
+    }
+  };
+  const take = async (share: Uint8Array): Promise<boolean> => {
+    const found = await config();
+    if (found === undefined) throw new Fault('invalid-request', 'Vault is not initialized');
+    if (!barrier.sealed) return false;
+    if (found.type !== shamir)
+      throw new Fault('invalid-request', `this store is unsealed by its ${found.type} key, not by shares: start the server with that key`);
+    checkLength(share, found);
+    if (given.some((other) => equalSecrets(other, share))) return false;
+    if (given.length === 0) nonce = parts.uuid();
+    given.push(Uint8Array.from(share));
+    if (given.length < found.threshold) return false;
+    const shares = given;
+    given = [];
+    nonce = '';
+    try {
+      await unsealWith(barrier, found.threshold === 1 ? Uint8Array.from(shares[0] as Uint8Array) : combine(shares));
+    } catch (thrown) {
+      throw refused(thrown, 'invalid-request', 'the given shares do not make the root key of this store; progress was reset');
+    } finally {
+      wipe(...shares);
+    }
+    return true;
+  };
+  /** So that the key before the last rotation can be thrown away after every server was started once. */
+  const sealAnew = async (holder: KeyBackend, rootKey: Uint8Array, signal: AbortSignal): Promise<void> => {
+    try {
+      await storage.put(sealedRootKey, encodeSealedRoot(await holder.seal(rootKey, signal)));
+    } catch (thrown) {
+      // The older key still opens it, and the next start tries again: no reason to stay sealed.
+      if (!(thrown instanceof Fault)) throw thrown;
+    }
   };
 
   return {
     async status() {
       const found = await config();
+      const type = found?.type ?? backend?.type ?? shamir;
       return {
-        type: found?.type ?? backend?.type ?? 'shamir',
+        type,
         initialized: found !== undefined,
-        sealed: barrier.sealed,
+        sealed: found === undefined || barrier.sealed,
         t: found?.threshold ?? 0,
         n: found?.shares ?? 0,
         progress: given.length,
         nonce,
-        recoverySeal: backend !== undefined,
+        recoverySeal: type !== shamir,
       };
     },
     async initialize(wanted, populate) {
-      if (initialising || (await config()) !== undefined) throw new Fault('invalid-request', 'Vault is already initialized');
+      if (initialising) throw alreadyInitialised();
       initialising = true;
       try {
-        return await initialise(wanted, populate);
-      } catch (thrown) {
-        barrier.seal();
-        throw thrown;
+        if ((await config()) !== undefined) throw alreadyInitialised();
+        return await initialise(wanted, populate).catch((thrown: unknown) => {
+          barrier.seal();
+          throw thrown;
+        });
       } finally {
         initialising = false;
       }
     },
-    async submit(share) {
-      const found = await config();
-      if (found === undefined) throw new Fault('invalid-request', 'Vault is not initialized');
-      if (backend !== undefined) throw new Fault('invalid-request', `this server is unsealed by its ${backend.type} key, not by shares`);
-      checkLength(share, found);
-      if (given.some((other) => equalSecrets(other, share))) return;
-      if (given.length === 0) nonce = parts.uuid();
-      given.push(Uint8Array.from(share));
-      if (given.length < found.threshold) return;
-      const shares = given;
-      given = [];
-      nonce = '';
-      try {
-        await unsealWith(found.threshold === 1 ? Uint8Array.from(shares[0] as Uint8Array) : combine(shares));
-      } finally {
-        wipe(...shares);
-      }
-    },
+    submit: (share) => inTurn(() => take(share)),
     reset,
     seal() {
       reset();
       barrier.seal();
     },
-    async unsealWithBackend(signal) {
-      if (backend === undefined || !barrier.sealed || (await config()) === undefined) return false;
-      const stored = await storage.get(sealedRootKey);
-      if (stored === undefined)
-        throw new Fault('usage', 'this store was initialised with shares; start it without a seal stanza and unseal it with them');
-      await unsealWith(await backend.open(decodeSealedRoot(stored), signal));
-      return true;
-    },
+    unsealWithBackend: (signal) =>
+      inTurn(async () => {
+        if (backend === undefined || !barrier.sealed || (await config()) === undefined) return false;
+        const stored = await storage.get(sealedRootKey);
+        if (stored === undefined)
+          throw new Fault('usage', 'this store was initialised with shares; start it without a seal stanza and unseal it with them');
+        const sealed = decodeSealedRoot(stored);
+        const rootKey = await backend.open(sealed, signal);
+        try {
+          await unsealWith(barrier, Uint8Array.from(rootKey));
+          if (sealed.keyId !== backend.current().keyId) await sealAnew(backend, rootKey, signal);
+        } catch (thrown) {
+          throw refused(
+            thrown,
+            'corrupted',
+            'the root key that the key backend opened is not that of this store: restore it from a backup',
+          );
+        } finally {
+          wipe(rootKey);
+        }
+        return true;
+      }),
   };
+}
+
+async function unsealWith(barrier: Barrier, rootKey: Uint8Array): Promise<void> {
+  try {
+    await barrier.unseal(keyFromBytes(rootKey));
+  } finally {
+    wipe(rootKey);
+  }
+}
+
+/** Says of a root key that was refused where it came from; any other trouble stays what it is. */
+function refused(thrown: unknown, code: FaultCode, message: string): unknown {
+  return thrown instanceof Fault && thrown.code === 'invalid-request' ? new Fault(code, message, { cause: thrown }) : thrown;
+}
+
+function alreadyInitialised(): Fault {
+  return new Fault('invalid-request', 'Vault is already initialized');
+}
+
+function configOf({ shares, threshold }: Bounds, backend: KeyBackend | undefined, shared: Uint8Array): SealConfig {
+  const config: SealConfig = { format: 1, type: backend?.type ?? shamir, shares, threshold };
+  return backend === undefined || shares === 0 ? config : { ...config, recoveryDigest: sha256Hex(shared) };
 }
 
 /** Hex first, then base64. */
@@ -207,12 +277,4 @@ function valid({ shares, threshold }: Bounds): Bounds {
 function sharesOf(secret: Uint8Array, { shares, threshold }: Bounds, random: RandomBytes): Uint8Array[] {
   if (shares === 0) return [];
   return shares === 1 ? [Uint8Array.from(secret)] : split(secret, shares, threshold, random);
-}
-
-/** What an initialisation left behind that did not come to its end. */
-async function clear(storage: Storage, prefix = ''): Promise<void> {
-  for (const name of await storage.list(prefix)) {
-    if (name.endsWith('/')) await clear(storage, prefix + name);
-    else await storage.delete(prefix + name);
-  }
 }

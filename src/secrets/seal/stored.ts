@@ -12,6 +12,8 @@ export interface SealConfig {
   readonly type: string;
   readonly shares: number;
   readonly threshold: number;
+  /** Hex SHA-256 of the key that the recovery shares make: 32 random bytes, so the digest tells nothing of it. */
+  readonly recoveryDigest?: string;
 }
 
 interface StoredRoot {
@@ -27,7 +29,7 @@ export function encodeSeal(config: SealConfig): Uint8Array {
 }
 
 export function decodeSeal(bytes: Uint8Array): SealConfig {
-  return checked(JSON.parse(Buffer.from(bytes).toString()) as SealConfig);
+  return checked<SealConfig>(bytes);
 }
 
 export function encodeSealedRoot(sealed: SealedBytes): Uint8Array {
@@ -39,12 +41,18 @@ export function encodeSealedRoot(sealed: SealedBytes): Uint8Array {
 }
 
 export function decodeSealedRoot(bytes: Uint8Array): SealedBytes {
-  const stored = checked(JSON.parse(Buffer.from(bytes).toString()) as StoredRoot);
+  const stored = checked<StoredRoot>(bytes);
   const annotations = Object.fromEntries(Object.entries(stored.annotations).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
   return { keyId: stored.keyId, ciphertext: Buffer.from(stored.ciphertext, 'base64'), annotations };
 }
 
-function checked<T extends { readonly format: number }>(stored: T): T {
+function checked<T extends { readonly format: number }>(bytes: Uint8Array): T {
+  let stored: T;
+  try {
+    stored = JSON.parse(Buffer.from(bytes).toString()) as T;
+  } catch (cause) {
+    throw new Fault('corrupted', 'what the store keeps of its seal is damaged: restore it from a backup', { cause });
+  }
   if (stored.format !== 1) throw new Fault('corrupted', 'the seal of this store was written by a newer version; start that version again');
   return stored;
 }

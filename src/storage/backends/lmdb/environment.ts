@@ -77,7 +77,10 @@ function openRoot(path: string): RootDatabase {
       eventTurnBatching: false,
       cache: false,
       encoding: 'binary',
-      ...{ permissionsMode: 0o600 },
+      ...{
+        permissionsMode: 0o600,
+        ...(process.env['RETAIN'] === undefined ? {} : { maxFreeSpaceToRetain: Number(process.env['RETAIN']) }),
+      },
     });
   } catch (thrown) {
     throw unusable(path, thrown);

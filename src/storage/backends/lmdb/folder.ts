@@ -94,13 +94,14 @@ const foreignCodes: ReadonlySet<unknown> = new Set([-30793, -30796, -30794]);
 export function unusable(path: string, cause: unknown): Fault {
   const code = codeOf(cause);
   if (foreignCodes.has(code)) return foreign(path, cause);
-  const reason =
-    reasons.get(code) ?? (typeof code === 'string' || typeof code === 'number' ? `error ${code}` : 'it could not be opened');
+  const reason = reasons.get(code) ?? (typeof code === 'string' || typeof code === 'number' ? `error ${code}` : 'it could not be opened');
   return new Fault('storage-failed', `the data folder ${path} cannot be used: ${reason}; ${adviceFor(code)}`, { cause });
 }
 
 function adviceFor(code: unknown): string {
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 28 ? 'make room and start again' : 'choose a folder that this user may write to';
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 28
+    ? 'make room and start again'
+    : 'choose a folder that this user may write to';
 }
 
 function foreign(path: string, cause?: unknown): Fault {

@@ -1,0 +1,64 @@
+// The program behind `npm run bench`: runs the suite that the first word names, and clears up behind it even after Ctrl-C.
+
+import { Fault } from '../src/base/fault.ts';
+import { serverBenchOptions, serverBenchUsage } from './options.ts';
+import { reportFor } from './report.ts';
+import { runServerSuite } from './server-suite.ts';
+
+interface Suite {
+  readonly usage: string;
+  run(words: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+const suites: Readonly<Record<string, Suite>> = {
+  server: {
+    usage: serverBenchUsage,
+    run(words, signal) {
+      const options = serverBenchOptions(words);
+      return runServerSuite(
+        options,
+        reportFor(options, (text) => void process.stdout.write(text)),
+        signal,
+      );
+    },
+  },
+};
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([first = '', ...rest]: readonly string[]): Promise<number> {
+  const isNamed = first !== '' && !first.startsWith('-');
+  const suite = Object.hasOwn(suites, first) ? suites[first] : isNamed ? undefined : suites['server'];
+  const words = isNamed ? rest : [first, ...rest].filter((word) => word !== '');
+  if (suite === undefined) {
+    process.stderr.write(`There is no suite ${first}: use ${Object.keys(suites).join(', ')}.\n`);
+    return 1;
+  }
+  if (words.some((word) => /^--?h(?:elp)?$/.test(word))) {
+    process.stdout.write(suite.usage);
+    return 0;
+  }
+  return runUntilSignal(suite, words);
+}
+
+async function runUntilSignal(suite: Suite, words: readonly string[]): Promise<number> {
+  const interrupted = new AbortController();
+  let code: number | undefined;
+  for (const [name, exitCode] of Object.entries(exitCodes))
+    process.on(name, () => {
+      // Asked twice it no longer waits; processes and folders go all the same.
+      if (code !== undefined) process.exit(exitCode);
+      code = exitCode;
+      interrupted.abort(new Fault('unavailable', 'the benchmark was interrupted'));
+    });
+  try {
+    await suite.run(words, interrupted.signal);
+    return code ?? 0;
+  } catch (thrown) {
+    if (code === undefined && !(thrown instanceof Fault)) throw thrown;
+    process.stderr.write(`${code === undefined ? (thrown as Fault).message : 'The benchmark was interrupted.'}\n`);
+    return code ?? 1;
+  }
+}

@@ -1,0 +1,18 @@
+// casemate policy: what tokens may do.
+
+import type { Group } from '../command.ts';
+import { remove } from './policy/delete.ts';
+import { fmt } from './policy/fmt.ts';
+import { list } from './policy/list.ts';
+import { read } from './policy/read.ts';
+import { write } from './policy/write.ts';
+
+export const policy: Group = {
+  synopsis: 'Write, read and delete policies',
+  help: 'A policy says which paths a token that has it may use, and how. Nothing is allowed that no policy grants.',
+  examples: {
+    'Make a policy of a file': 'policy write app app.hcl',
+    'See which policies there are': 'policy list',
+  },
+  commands: { delete: remove, fmt, list, read, write },
+};

@@ -1,0 +1,83 @@
+// Renaming as a function of bytes: each LIST and no other, however they are cut.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createRenamer, refusedList, spareVerb } from './list-verb.ts';
+
+const head = (verb: string, path: string, ...headers: string[]) =>
+  `${verb} ${path} HTTP/1.1\r\n${['Host: x', ...headers].map((line) => `${line}\r\n`).join('')}\r\n`;
+const withBody = (verb: string, path: string, body: string) => head(verb, path, `Content-Length: ${body.length}`) + body;
+const chunked = (verb: string, path: string, ...chunks: string[]) =>
+  `${head(verb, path, 'Transfer-Encoding: chunked')}${chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')}0\r\n\r\n`;
+
+describe('renaming', () => {
+  const body = fc.constantFrom('', 'a', 'LIST /x HTTP/1.1\r\n\r\n', 'LINK ', '\r\n\r\n', 'LIST ');
+  const verb = fc.constantFrom('GET', 'POST', 'LIST', spareVerb, 'LISTS', 'LIN', 'L', 'LI');
+  const framed = fc.record({
+    verb,
+    bodies: fc.array(body, { maxLength: 3 }),
+    gap: fc.constantFrom('', '\r\n', '\n'),
+    isChunked: fc.boolean(),
+  });
+
+  it('changes the verb of each LIST and each spare verb and nothing else, however the bytes are cut', () => {
+    fc.assert(
+      fc.property(fc.array(framed, { maxLength: 5 }), fc.array(fc.nat({ max: 40 })), (requests, cuts) => {
+        const write = (swapped: Readonly<Record<string, string>>) =>
+          requests
+            .map(({ verb, bodies, gap, isChunked }) => {
+              const name = swapped[verb] ?? verb;
+              const chunks = bodies.filter((chunk) => chunk !== '');
+              return gap + (isChunked ? chunked(name, '/a', ...chunks) : withBody(name, '/a', bodies.join('')));
+            })
+            .join('');
+        const rename = createRenamer();
+        const sent = Buffer.from(write({}));
+        let [at, out] = [0, ''];
+        for (const cut of [...cuts, sent.length]) {
+          out += rename(Buffer.from(sent.subarray(at, at + cut))).toString('latin1');
+          at += cut;
+        }
+        expect(out).toBe(write({ LIST: spareVerb, [spareVerb]: 'LIST' }));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('holds back the letters of an unfinished verb and not a byte more', () => {
+    const rename = createRenamer();
+    const through = (packet: string) => rename(Buffer.from(packet)).toString();
+    expect(through('LIS')).toBe('');
+    expect(through('T')).toBe('');
+    expect(through(' /a')).toBe('LINK /a');
+    expect(through(' HTTP/1.1\r\nHo')).toBe(' HTTP/1.1\r\nHo');
+    expect(through('st: x\r\n\r\nLI')).toBe('st: x\r\n\r\n');
+    expect(through('LY')).toBe('LILY');
+  });
+
+  it('leaves the packet of the parser alone', () => {
+    const packet = Buffer.from('xLIST /a');
+    const found = refusedList(packet, 3) as Buffer;
+    createRenamer()(found);
+    expect(packet.toString()).toBe('xLIST /a');
+  });
+
+  it.each([
+    ['LIST /a', 2, 'LIST /a'],
+    ['GET / HTTP/1.1\r\n\r\nLIST /a', 20, 'LIST /a'],
+    ['IST /a', 1, 'LIST /a'],
+    ['ST /a', 0, 'LIST /a'],
+    ['S', 0, 'LIS'],
+    ['LIS', 2, 'LIS'],
+    ['LISP /a', 2, undefined],
+    ['POST LIST', 7, 'LIST'],
+    ['XXST /a', 2, undefined],
+    ['S /a', 0, undefined],
+    ['', 0, undefined],
+    ['LI', 2, undefined],
+  ])('begins at the LIST that was refused: %j at %d', (packet, at, expected) => {
+    expect(refusedList(Buffer.from(packet), at)?.toString()).toBe(expected);
+  });
+
+  it('begins nowhere without a packet', () => expect(refusedList(undefined, 0)).toBeUndefined());
+});
