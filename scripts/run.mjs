@@ -42,7 +42,7 @@ async function main([name, ...given]) {
   const cache = compileCache(ROOT);
   const [file, ...fixed] = program;
   follow(
-    spawn(node, [join(ROOT, file), ...fixed, ...given], {
+    spawn(node, ['--max-semi-space-size=8', join(ROOT, file), ...fixed, ...given], {
       stdio: 'inherit',
       env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
     }),

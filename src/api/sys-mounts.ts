@@ -145,6 +145,19 @@ export const sysMounts = contract({
         },
       },
     },
+    remountStatus: {
+      path: 'remount/status/{migration_id}',
+      summary: 'How far a move is.',
+      help: 'A move is done when it is answered; clients of servers that queue moves ask all the same.',
+      fields: { migration_id: text('As the move was answered') },
+      sudo: true,
+      operations: {
+        read: {
+          summary: 'Read it.',
+          output: { migration_id: text('Names the move'), migration_info: map('source_mount, target_mount, status') },
+        },
+      },
+    },
     uiMounts: {
       path: 'internal/ui/mounts',
       summary: 'The mounts that the caller may see.',

@@ -59,7 +59,11 @@ const signRoute = {
     write: {
       summary: 'Sign.',
       input: { input: text('Base64', { secret: true }), context, key_version: keyVersion, batch_input: batchInput },
-      output: { signature: text('vault:v<version>:<base64>'), key_version: integer('The version that signed'), batch_results: batchResults },
+      output: {
+        signature: text('vault:v<version>:<base64>'),
+        key_version: integer('The version that signed'),
+        batch_results: batchResults,
+      },
     },
   },
 } as const;

@@ -22,7 +22,8 @@ export function parseJson(text: string, limits: JsonLimits = defaultJsonLimits):
   }
 }
 
-const mayHoldLongNumber = /\d{16}|\d[.eE][\d+-]|-0/;
+/** At the beginning of a value, so that dates and ids inside strings cost nothing. */
+const mayHoldLongNumber = /(?:^|[:,[])\s*(?:-0|-?\d{16}|-?\d+[.eE])/;
 
 function keepNumber(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
   const source = context?.source;

@@ -18,3 +18,14 @@ it.each([
   expect(rfc3339(milliseconds)).toBe(printed);
   expect(Date.parse(printed)).toBe(Math.trunc(milliseconds));
 });
+
+it('is the same whatever was printed before', () => {
+  const moments = [0, 999, 1000, 999, -1, 0, 86_400_000, 1500, 86_400_000, -1000, -1001];
+  for (const moment of moments)
+    expect(rfc3339(moment)).toBe(
+      new Date(moment)
+        .toISOString()
+        .replace('.000Z', 'Z')
+        .replace(/(\.\d*[1-9])0*Z$/, '$1Z'),
+    );
+});

@@ -2,6 +2,15 @@
 
 /** Millisecond precision, which is all that the clock has: `2018-08-15T21:58:00Z`, `…10.409Z`. */
 export function rfc3339(milliseconds: number): string {
-  const iso = new Date(milliseconds).toISOString();
-  return iso.endsWith('.000Z') ? `${iso.slice(0, -5)}Z` : iso.replace(/0+Z$/, 'Z');
+  const whole = Math.floor(milliseconds / 1000);
+  if (whole !== lastSecond) {
+    // Many times are told in the same second, and building the text of one is slow.
+    lastText = new Date(whole * 1000).toISOString().slice(0, -5);
+    lastSecond = whole;
+  }
+  const fraction = Math.floor(milliseconds) - whole * 1000;
+  return fraction === 0 ? `${lastText}Z` : `${lastText}.${String(fraction).padStart(3, '0').replace(/0+$/, '')}Z`;
 }
+
+let lastSecond = Number.NaN;
+let lastText = '';

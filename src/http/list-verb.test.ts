@@ -55,6 +55,39 @@ describe('renaming', () => {
     expect(through('LY')).toBe('LILY');
   });
 
+  it('takes the lines of a trailer for nothing else', () => {
+    const body = `${head('POST', '/a', 'Transfer-Encoding: chunked')}0\r\nA: b\r\nContent-Length: 900\r\nC: d\r\n\r\n`;
+    expect(createRenamer()(Buffer.from(body + head('LIST', '/b'))).toString()).toBe(body + head('LINK', '/b'));
+  });
+
+  it.each([
+    ['two lengths', ['Content-Length: 3', 'Content-Length: 3']],
+    ['a length and chunks', ['Content-Length: 3', 'Transfer-Encoding: chunked']],
+    ['chunks and a length', ['Transfer-Encoding: chunked', 'Content-Length: 3']],
+    ['chunks twice', ['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked']],
+    ['a length that is none', ['Content-Length: 3x']],
+    ['a length with a sign', ['Content-Length: +3']],
+    ['no length at all', ['Content-Length:']],
+    ['an encoding without chunks', ['Transfer-Encoding: gzip']],
+    ['chunks that are encoded once more', ['Transfer-Encoding: chunked, gzip']],
+    ['a length on a line of its own', ['Content-Length:', ' 3']],
+  ])('throws away what follows a head that cannot be understood: %s', (_what, headers) => {
+    const unclear = head('POST', '/a', ...headers);
+    const rename = createRenamer();
+    expect(rename(Buffer.from(unclear + head('LIST', '/b'))).toString()).toBe(unclear);
+    expect(rename(Buffer.from(head('LIST', '/c'))).toString()).toBe('');
+  });
+
+  it.each(['x\r\n', '-1\r\n', ' 3\r\n', '\r\n', '3\r\nabcd\r\n', `${'f'.repeat(14)}\r\n`])(
+    'throws away what follows a broken chunk: %j',
+    (broken) => {
+      const rename = createRenamer();
+      const begun = head('POST', '/a', 'Transfer-Encoding: chunked');
+      expect(begun + broken).toContain(rename(Buffer.from(begun + broken + head('LIST', '/b'))).toString());
+      expect(rename(Buffer.from(head('LIST', '/c'))).toString()).toBe('');
+    },
+  );
+
   it('leaves the packet of the parser alone', () => {
     const packet = Buffer.from('xLIST /a');
     const found = refusedList(packet, 3) as Buffer;

@@ -84,6 +84,13 @@ describe('limits', () => {
     expect(server.seen.map(({ url }) => url)).toStrictEqual(['/a']);
   });
 
+  it('a header of megabytes is answered, though the client is still sending', async () => {
+    const server = await start();
+    const client = await open({ port: server.port });
+    client.send(getRequest('/a', `X-Large: ${'a'.repeat(8_000_000)}`)).catch(() => undefined);
+    expect(await client.answer()).toMatchObject(refused(431));
+  });
+
   it('chunk extensions without end are refused with 413', async () => {
     const server = await start();
     const client = await open({ port: server.port });

@@ -255,6 +255,37 @@ describe.each([
     server.release();
   });
 
+  it('a handler hears that the server will wait no longer', async () => {
+    const client = await open();
+    await client.send(head('LIST', '/wait'));
+    while (server.seen.length === 0) await sleep(5);
+    await server.listener.drain(50);
+    while (server.lost() === 0) await sleep(5);
+    await client.closed();
+  });
+
+  it.each(['GET', 'LIST'])('after the last answer the server does not wait for the client to leave: %s', async (verb) => {
+    const client = await open({ allowHalfOpen: true });
+    await client.send(head(verb, '/a', 'Connection: close'));
+    expect(told(await client.answer())).toBe(`${verb} /a`);
+    expect(await client.closed()).toBe('');
+    const started = performance.now();
+    await server.listener.drain(10_000);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  it('a LIST that waits for an earlier answer is answered before the end', async () => {
+    const client = await open();
+    await client.send(head('GET', '/wait'), head('LIST', '/b'));
+    await sleep(30);
+    const started = performance.now();
+    const drained = server.listener.drain(10_000);
+    server.release();
+    expect(await answers(client, 2)).toStrictEqual(['GET /wait', 'LIST /b']);
+    await drained;
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
   it('half a LIST and then nothing leaves nothing behind', async () => {
     for (const part of ['L', 'LI', 'LIS', 'LIST', 'LIST ', 'LIST /a HTTP/1.1\r\nHo', head('LIST', '/a', 'Content-Length: 9')]) {
       const client = await open();
@@ -299,6 +330,14 @@ describe.each([
       await sleep(500);
       await client.send(head('LIST', '/b'));
       expect(told(await client.answer())).toBe('LIST /b');
+    });
+
+    it('a LIST that waits for an earlier answer may wait longer than its request may take', async () => {
+      const client = await open();
+      await client.send(head('GET', '/wait'), head('LIST', '/b'));
+      await sleep(500);
+      server.release();
+      expect(await answers(client, 2)).toStrictEqual(['GET /wait', 'LIST /b']);
     });
 
     it('an answer to a LIST may take longer than its request may', async () => {

@@ -1,6 +1,6 @@
 // The secrets server as a program: `server` runs what a configuration says, `server -dev` one in memory, `start` the development server.
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadConfig } from '../base/config/files.ts';
 import { Fault } from '../base/fault.ts';
@@ -63,8 +63,9 @@ export function start(words: readonly string[]): Promise<number> {
     const running = await startProcess(parts, async (server) => {
       isNew = await prepareDevelopment(server);
     });
+    const ended = running.untilEnd();
     tell(running.addresses, { dataFolder: folder.path, rootTokenFile: folder.rootTokenFile, isNew });
-    await running.untilEnd();
+    await ended;
   });
 }
 
@@ -76,9 +77,11 @@ async function serveConfigured(paths: readonly string[], level: string | undefin
   const running = await startProcess(await partsOf(config, process.env, log), async (server) => {
     await unsealIfPossible(server);
   });
+  const ended = running.untilEnd();
   if (config.pidFile !== undefined) writeFileSync(config.pidFile, `${process.pid}\n`);
   for (const { host, port } of running.addresses) log.info('the server listens', { host, port, sealed: running.server.sealed });
-  await running.untilEnd();
+  await ended;
+  if (config.pidFile !== undefined) rmSync(config.pidFile, { force: true });
 }
 
 /** A server with shares, or one that is not initialised yet, waits for people. */
@@ -98,8 +101,9 @@ async function serveInMemory(rootToken: string | undefined, address: string, lev
       await server.submitShare(keys[0] as string);
     },
   );
+  const ended = running.untilEnd();
   tell(running.addresses, { rootToken: token, isNew: true });
-  await running.untilEnd();
+  await ended;
 }
 
 function developmentSettings(storageType: string, host: string, port: number): ProcessParts['settings'] {

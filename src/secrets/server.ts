@@ -19,6 +19,7 @@ import type { Metrics } from './core/metrics.ts';
 import { createPipeline, type Pipeline } from './core/pipeline.ts';
 import { cubbyhole } from './engines/cubbyhole/kind.ts';
 import { kv } from './engines/kv/kind.ts';
+import { transit } from './engines/transit/kind.ts';
 import { openTokenMethod } from './identity/token-method.ts';
 import type { NewMount } from './mounts/mounts.ts';
 import { type MountRecord, requestPath } from './mounts/record.ts';
@@ -199,7 +200,7 @@ function pipelineOf({ clock, metrics, log }: ServerParts, whileSealed: Mounted, 
     whileSealed,
     log,
     now: () => clock.monotonic(),
-    observe: (life: Life, milliseconds: number) => observe(metrics, life, milliseconds),
+    observe: observer(metrics),
   };
   if (unsealed === undefined)
     return createPipeline({
@@ -233,10 +234,23 @@ function pipelineOf({ clock, metrics, log }: ServerParts, whileSealed: Mounted, 
   });
 }
 
-function observe(metrics: Metrics, life: Life, milliseconds: number): void {
-  metrics.observe('vault_core_handle_request', milliseconds);
-  const { mount } = life;
-  if (mount !== undefined) metrics.observe(`vault_route_${life.operation}`, milliseconds, { mount_point: requestPath(mount) });
+type Recorder = ReturnType<Metrics['recorder']>;
+
+/** Measures each request as a whole, and by mount and operation. */
+function observer(metrics: Metrics): (life: Life, milliseconds: number) => void {
+  const all = metrics.recorder('vault_core_handle_request');
+  const byMount = new WeakMap<MountRecord, Map<Life['operation'], Recorder>>();
+  const recorderOf = (mount: MountRecord, operation: Life['operation']): Recorder => {
+    const known = byMount.get(mount) ?? new Map<Life['operation'], Recorder>();
+    byMount.set(mount, known);
+    const recorder = known.get(operation) ?? metrics.recorder(`vault_route_${operation}`, { mount_point: requestPath(mount) });
+    known.set(operation, recorder);
+    return recorder;
+  };
+  return ({ mount, operation }, milliseconds) => {
+    all(milliseconds);
+    if (mount !== undefined) recorderOf(mount, operation)(milliseconds);
+  };
 }
 
 function kindsOf(parts: ServerParts, sealRoutes: OpenEngine, unsealed: Unsealed): EngineKind[] {
@@ -248,6 +262,7 @@ function kindsOf(parts: ServerParts, sealRoutes: OpenEngine, unsealed: Unsealed)
   };
   return [
     kv,
+    transit,
     cubbyhole,
     {
       type: 'identity',

@@ -42,7 +42,7 @@ export interface UnsealedParts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly ttl: SystemTtl;
-  /** Bytes of entries whose decrypted form is kept; 0 keeps none. */
+  /** Bytes of entries whose decrypted form is kept; 0 keeps no secret. */
   readonly cacheBytes: number;
   /** Below it audit files may be enabled through the API. */
   readonly auditDirectory: string | undefined;
@@ -81,7 +81,9 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
   const batchKey = keyFromBytes(Buffer.from(foundation.batchKey, 'base64'));
   const ending = new AbortController();
   const { signal } = ending;
-  const cache = createCache({ storage: barrier, limit: parts.cacheBytes });
+  const cache = createCache(
+    parts.cacheBytes > 0 ? { storage: barrier, limit: parts.cacheBytes } : { storage: barrier, limit: settingsBytes, keeps: isNoSecret },
+  );
   const cached: Host['cached'] = (key, decode) => cache.get(key, decode);
   const serialise = createSerialiser();
   const kinds = new Map<string, EngineKind>();
@@ -200,6 +202,13 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
   };
   for (const kind of parts.kinds(unsealed)) kinds.set(kind.type, kind);
   return unsealed;
+}
+
+const settingsBytes = 8 * 2 ** 20;
+
+/** The mount table and the policies: what they say is no secret, and every request asks for them. */
+function isNoSecret(key: string): boolean {
+  return key.startsWith('core/') || key.startsWith('sys/policy/');
 }
 
 /** What the mount says, and the system where it says nothing. */

@@ -36,13 +36,14 @@ $ audit list -format=json
 
   it('are enabled, listed and disabled', async () => {
     const file = join(server.folder, 'first.log');
+    const second = join(server.folder, 'second.log');
     expect(await vault.run('audit', 'enable', 'file', `file_path=${file}`)).toEqual({
       code: 0,
       out: 'Success! Enabled the file audit device at: file/\n',
       err: '',
     });
     await expectPlayed(`
-$ audit enable -path=second/ "-description=one more" -local file file_path=stdout prefix=x log_raw=false
+$ audit enable -path=second/ "-description=one more" -local file file_path=second.log prefix=x log_raw=false
   Success! Enabled the file audit device at: second/
 = 0
 
@@ -60,18 +61,21 @@ $ audit list
       'second/': {
         type: 'file',
         description: 'one more',
-        options: { file_path: 'stdout', log_raw: 'false', prefix: 'x' },
+        options: { file_path: second, log_raw: 'false', prefix: 'x' },
         local: true,
         path: 'second/',
       },
     });
-    const detailed = (await vault.run('audit', 'list', '-detailed')).out.replace(file, '<file>').replace(/ +$/gm, '');
+    const detailed = (await vault.run('audit', 'list', '-detailed')).out
+      .replace(file, '<file>')
+      .replace(second, '<second>')
+      .replace(/ +$/gm, '');
     expect(detailed).toBe(
       [
         'Path       Type    Description    Replication    Options',
         '----       ----    -----------    -----------    -------',
         'file/      file    n/a            replicated     file_path=<file>',
-        'second/    file    one more       local          file_path=stdout log_raw=false prefix=x',
+        'second/    file    one more       local          file_path=<second> log_raw=false prefix=x',
         '',
       ].join('\n'),
     );
@@ -152,7 +156,7 @@ $ audit disable file
       vault.with({ token: 'wrong' }),
     );
     const elsewhere = join(vault.home, 'audit.log');
-    const refused = await vault.run('audit', 'enable', 'file', `file_path=${elsewhere}`);
+    const refused = await vault.run('audit', 'enable', '-path=elsewhere', 'file', `file_path=${elsewhere}`);
     expect(refused).toMatchObject({ code: 2, out: '' });
     expect(refused.err).toContain('the audit file must lie below the directory');
     expect(existsSync(elsewhere)).toBe(false);

@@ -224,6 +224,36 @@ $ kv patch -cas=1 secret/app user=y
   });
 });
 
+describe('what another server answers', () => {
+  it('with warnings is shown with them on stderr', async () => {
+    const found = { status: 200, body: { data: { path: 'secret/', options: { version: '2' } } } };
+    const warned = { status: 200, body: { warnings: ['soon full'], data: { version: 1, data: { a: 'b' }, metadata: { version: 1 } } } };
+    const other = await scriptedServer([found, warned, found, warned]);
+    const there = desk.vault.with({ address: other.address });
+    for (const words of [
+      ['get', 'secret/app'],
+      ['put', 'secret/app', 'a=b'],
+    ]) {
+      const { code, out, err } = await there.run('kv', ...words);
+      expect({ code, err }).toEqual({ code: 0, err: 'WARNING! The following warnings were returned from Vault:\n\n  * soon full\n\n' });
+      expect(out).toMatch(/^= Secret Path =\nsecret\/data\/app\n\n/);
+    }
+    await other.end();
+  });
+
+  it('that knows no versions is asked for the path as it was typed', async () => {
+    const old = await scriptedServer([
+      { status: 404, body: { errors: [] } },
+      { status: 200, body: { lease_duration: 60, data: { a: 'b' } } },
+    ]);
+    expect((await desk.vault.with({ address: old.address }).run('kv', 'get', 'secret/app')).out).toBe(
+      '== Data ==\nKey    Value\n---    -----\na      b\n',
+    );
+    expect(old.asked.at(-1)?.url).toBe('/v1/secret/app');
+    await old.end();
+  });
+});
+
 describe('a secret of version 1', () => {
   it('has data and nothing else', () =>
     desk.expectPlayed(`

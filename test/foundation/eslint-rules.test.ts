@@ -32,6 +32,7 @@ typed.run('keys-as-key-objects', casemate.rules['keys-as-key-objects'], {
     withCrypto('function f(key: crypto.KeyObject) { return crypto.privateDecrypt({ key, padding: 4 }, Buffer.alloc(1)); }'),
     // A method of the same name takes its key elsewhere.
     withCrypto("function f(pem: string) { return crypto.createSign('sha256').sign(pem); }"),
+    withCrypto("function f(key: crypto.KeyObject) { return crypto.createVerify('sha256').verify(key, 'signature', 'hex'); }"),
     withCrypto("crypto.createHash('sha256'); crypto.randomBytes(32); crypto.createSecretKey(Buffer.alloc(32));"),
     // Somebody else's function of the same name.
     { filename, code: "function createHmac(a: string, key: string) { return a + key; }\ncreateHmac('sha256', 'key');" },

@@ -86,15 +86,21 @@ describe('an install', () => {
     expect(existsSync(lock())).toBe(false);
   });
 
-  it('is done by one of many who want it at the same time', async () => {
+  it('is not repeated by those who waited for it', async () => {
     lockFile(wanted);
     let installs = 0;
     const install = () => {
       installs += 1;
       noted(wanted);
     };
-    await Promise.all(Array.from({ length: 5 }, () => ensureInstalled(root, { install, say: () => {} })));
-    expect(installs).toBe(1);
+    const waiters: Promise<void>[] = [];
+    await withLock(root, async () => {
+      for (let count = 0; count < 3; count++) waiters.push(ensureInstalled(root, { install, say: () => {} }));
+      await sleep(20);
+      noted(wanted);
+    });
+    await Promise.all(waiters);
+    expect(installs).toBe(0);
   });
 
   it('that fails leaves no lock and no stamp, and is tried again', async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { TestAnswer } from '../suites/server.ts';
-import { denied, done, said, shown } from './shapes.ts';
+import { denied, done, nothingThere, said, shown } from './shapes.ts';
 import { sharedServer } from './shared-server.ts';
 
 const shared = sharedServer();
@@ -136,6 +136,29 @@ describe('lists', () => {
     const token = await shared.tokenWith(`path "${kv}/*" { capabilities = ["list"] }`);
     expect(said(await call('GET', `${kv}/a`, { token }))).toEqual(denied);
     expect((await call('GET', `${kv}/?list=true`, { token })).status).toBe(200);
+  });
+});
+
+describe('the names in a list', () => {
+  test('are only those that the token may use, where a rule says how they lead to paths', async () => {
+    const kv = await filled('mine', 'theirs', 'open/a', 'closed/a');
+    const token = await shared.tokenWith(`
+      path "${kv}/" { capabilities = ["list"] list_scan_response_keys_filter_path = "{{ .path }}{{ .key }}" }
+      path "${kv}/mine" { capabilities = ["read"] }
+      path "${kv}/theirs" { capabilities = ["update"] }
+      path "${kv}/open/" { capabilities = ["list"] }`);
+    expect(said(await call('LIST', kv, { token }))).toEqual(shown({ keys: ['mine', 'open/'] }));
+    expect((await call('LIST', kv)).body.data.keys).toEqual(['closed/', 'mine', 'open/', 'theirs']);
+  });
+
+  test('may lead to other paths, and a list that has none left is an empty one', async () => {
+    const kv = await mount('kv-v2');
+    for (const name of ['mine', 'theirs']) await call('POST', `${kv}/data/${name}`, { body: { data: { x: '1' } } });
+    const filter = `path "${kv}/metadata/" { capabilities = ["list"] list_scan_response_keys_filter_path = "${kv}/data/{{ .key }}" }`;
+    const token = await shared.tokenWith(`${filter}\npath "${kv}/data/mine" { capabilities = ["read"] }`);
+    expect(said(await call('LIST', `${kv}/metadata`, { token }))).toEqual(shown({ keys: ['mine'] }));
+    const bare = await shared.tokenWith(filter);
+    expect(said(await call('LIST', `${kv}/metadata`, { token: bare }))).toEqual(nothingThere);
   });
 });
 

@@ -188,6 +188,7 @@ describe('when the server comes to its end', () => {
     busy.send(body.slice(4));
     const received = await busy.untilClosed();
     expect(statusesIn(received)).toEqual([204]);
+    expect(received.toLowerCase()).toContain('\r\nconnection: close\r\n');
     await ended;
     // Nobody is under way any more, so the grace for those who are must not be waited for.
     expect(performance.now() - asked).toBeLessThan(3_000);

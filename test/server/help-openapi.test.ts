@@ -42,12 +42,6 @@ describe('help', () => {
     expect(Object.keys(openapi.paths)).toContain('/auth/token/create');
   });
 
-  test('may be asked for with the verb HELP', async () => {
-    const byQuery = await call('GET', 'sys/mounts?help=1');
-    const byVerb = await call('HELP', 'sys/mounts');
-    expect(said(byVerb)).toEqual(said(byQuery));
-  });
-
   test('is for every token, whatever its policies are, and for nobody without one', async () => {
     const token = await shared.tokenWith('path "elsewhere" { capabilities = ["read"] }', { no_default_policy: true });
     expect((await call('GET', 'sys/mounts?help=1', { token })).status).toBe(200);

@@ -1,6 +1,8 @@
 // Mounting, tuning, moving and unmounting engines; what the tables of mounts tell.
 
 import { describe, expect, test } from 'vitest';
+import { openMemory } from '../../src/storage/backends/memory.ts';
+import { startTestServer } from '../suites/server.ts';
 import { denied, done, envelope, injected, nothingThere, refused, type Shape, said, uuid } from './shapes.ts';
 import { sharedServer } from './shared-server.ts';
 
@@ -253,6 +255,22 @@ describe('unmounting', () => {
     await expect.poll(() => shared.server.logged()).toMatch(new RegExp(`a disabled mount was cleared away.*${kv}/`));
     expect((await call('LIST', kv)).body.data.keys).toEqual(['new']);
     expect((await call('GET', `${kv}/new`)).body.data).toEqual({ x: '2' });
+  });
+
+  test('leaves nothing of the mount in the store', async () => {
+    const store = openMemory();
+    const own = await startTestServer({ store });
+    try {
+      const mounts = () => store.list('logical/');
+      const before = await mounts();
+      await own.call('POST', 'sys/mounts/kv', { body: { type: 'kv-v2' } });
+      for (const path of ['a', 'dir/b', 'dir/er/c']) await own.call('POST', `kv/data/${path}`, { body: { data: { x: '1' } } });
+      expect(await mounts()).toHaveLength(before.length + 1);
+      await own.call('DELETE', 'sys/mounts/kv');
+      await expect.poll(mounts).toEqual(before);
+    } finally {
+      await own.end();
+    }
   });
 
   test('what is not mounted is no fault, what every server has is refused', async () => {

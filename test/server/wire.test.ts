@@ -56,6 +56,8 @@ describe('the envelope', () => {
       'sys/policy',
       'sys/policy/default',
       'sys/key-status',
+      'sys/config/cors',
+      'sys/config/auditing/request-headers',
       'sys/ha-status',
     ]) {
       const { body } = await call('GET', path);

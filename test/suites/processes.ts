@@ -28,8 +28,14 @@ export interface StoreProcess {
 
 const program = fileURLToPath(new URL('store-process.ts', import.meta.url));
 
-export function startProcess(path: string, options: { readonly ringCapacity?: number } = {}): StoreProcess {
-  const child = fork(program, [path, ...(options.ringCapacity === undefined ? [] : [String(options.ringCapacity)])]);
+export interface ProcessOptions {
+  readonly ringCapacity?: number;
+  /** Another user to run as, which only root may choose. */
+  readonly uid?: number;
+}
+
+export function startProcess(path: string, { ringCapacity, uid }: ProcessOptions = {}): StoreProcess {
+  const child = fork(program, [path, ...(ringCapacity === undefined ? [] : [String(ringCapacity)])], uid === undefined ? {} : { uid });
   const waiting = new Map<number, (answer: Answer) => void>();
   let asked = 0;
   const ended = once(child, 'exit').then(([code]: (number | null)[]) => {

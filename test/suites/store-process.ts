@@ -32,6 +32,8 @@ async function answer(storage: Storage, question: Question): Promise<unknown> {
 
 const [path = '', ringCapacity] = process.argv.slice(2);
 const opening = openLmdb({ path, ...(ringCapacity === undefined ? {} : { ringCapacity: Number(ringCapacity) }) });
+// Whoever asks is told.
+opening.catch(() => {});
 
 process.on('message', async ({ id, question }: { readonly id: number; readonly question: Question }) => {
   const answered: Answer = await opening

@@ -6,6 +6,7 @@ import { exerciseRandomly } from '../../../test/suites/storage-random.ts';
 import { bytes, expectFault, text } from '../../../test/suites/storage-values.ts';
 import { manualClock } from '../../base/clock.ts';
 import type { Fault } from '../../base/fault.ts';
+import { rfc3339 } from '../../base/times.ts';
 import { keyFromBytes } from '../../crypto/keys.ts';
 import { systemRandom } from '../../crypto/random.ts';
 import { openMemory } from '../../storage/backends/memory.ts';
@@ -214,7 +215,7 @@ describe('rotation', () => {
     const before = await raw('old');
     clock.advance(60_000);
     expect(barrier.keyInfo()).toMatchObject({ term: 1, encryptions: 1 });
-    expect(await barrier.rotate()).toEqual({ term: 2, installTime: new Date(clock.now()).toISOString(), encryptions: 0 });
+    expect(await barrier.rotate()).toEqual({ term: 2, installTime: rfc3339(clock.now()), encryptions: 0 });
     await barrier.put('new', bytes('2'));
     expect([termOf(await raw('old')), termOf(await raw('new'))]).toEqual([1, 2]);
     expect(Buffer.compare(await raw('old'), before)).toBe(0);

@@ -3,6 +3,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import type { RandomBytes } from '../../base/random.ts';
+import { rfc3339 } from '../../base/times.ts';
 import type { KeyObject } from '../../crypto/keys.ts';
 import type { ListOptions, Storage, Transaction } from '../../storage/storage.ts';
 import { createEntryKeys, termOf } from './entry.ts';
@@ -12,7 +13,7 @@ import { freshTerm, type Keyring, keyringKey, openKeyring, sealKeyring, type Ter
 export interface KeyInfo {
   /** Number of the newest term. */
   readonly term: number;
-  /** ISO 8601. */
+  /** RFC 3339. */
   readonly installTime: string;
   /** Entries that this process sealed with it. */
   readonly encryptions: number;
@@ -115,7 +116,7 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
   });
   const info = (): KeyInfo => {
     const { newest } = unsealed();
-    return { term: newest.number, installTime: new Date(newest.installed).toISOString(), encryptions: entries.sealedCount(newest) };
+    return { term: newest.number, installTime: rfc3339(newest.installed), encryptions: entries.sealedCount(newest) };
   };
   const rewriteKeyring = async (rootKey: KeyObject, edit: (keyring: Keyring) => Keyring): Promise<void> => {
     const { rootKey: before, mark } = unsealed();

@@ -6,7 +6,7 @@ export interface EntryCache {
   /** Compares the feed's head and drops what changed since. Called once per request, before anything cached is trusted. */
   refresh(): void | Promise<void>;
   /** `storage.get` and `decode`; the same object for as long as the entry does not change. Absence is not remembered. */
-  get<T extends object>(key: string, decode: (bytes: Uint8Array) => T): Promise<T | undefined>;
+  get<T extends object>(key: string, decode: (bytes: Uint8Array) => T): T | undefined | Promise<T | undefined>;
   clear(): void;
   readonly statistics: { readonly entries: number; readonly bytes: number };
 }
@@ -18,11 +18,13 @@ interface Remembered {
 
 export interface CacheOptions {
   readonly storage: Storage;
-  /** Bytes of stored entries whose decoded form is kept; 0 switches the cache off. */
+  /** Bytes of stored entries whose decoded form is kept. */
   readonly limit: number;
+  /** Whether an entry may be remembered in clear; all may by default. */
+  readonly keeps?: (key: string) => boolean;
 }
 
-export function createCache({ storage, limit }: CacheOptions): EntryCache {
+export function createCache({ storage, limit, keeps = () => true }: CacheOptions): EntryCache {
   /** Insertion order is age: past the limit the oldest goes first. */
   const entries = new Map<string, Remembered>();
   let bytes = 0;
@@ -53,33 +55,34 @@ export function createCache({ storage, limit }: CacheOptions): EntryCache {
     const reached = changes === 'overrun' ? head : changes.head;
     if (position === undefined || position < reached) position = reached;
   };
+  const read = async <T extends object>(key: string, decode: (bytes: Uint8Array) => T): Promise<T | undefined> => {
+    const before = position;
+    const stored = await storage.get(key);
+    if (stored === undefined) return undefined;
+    const value = decode(stored);
+    // What was read before a change was replayed must not outlive that replay.
+    if (before !== undefined && position === before && keeps(key)) remember(key, value, stored.length + key.length);
+    return value;
+  };
+  const remember = (key: string, value: object, size: number): void => {
+    forget(key);
+    entries.set(key, { value, size });
+    bytes += size;
+    for (const oldest of entries.keys()) {
+      if (bytes <= limit) break;
+      forget(oldest);
+    }
+  };
   const refreshTo = (head: number): void | Promise<void> => (head === position ? undefined : replay(head));
 
   return {
     refresh() {
-      if (limit === 0) return;
       const head = storage.feed.head();
       return typeof head === 'number' ? refreshTo(head) : head.then(refreshTo);
     },
-    async get<T extends object>(key: string, decode: (bytes: Uint8Array) => T): Promise<T | undefined> {
+    get<T extends object>(key: string, decode: (bytes: Uint8Array) => T) {
       const known = entries.get(key);
-      if (known !== undefined) return known.value as T;
-      const before = position;
-      const stored = await storage.get(key);
-      if (stored === undefined) return undefined;
-      const value = decode(stored);
-      // What was read before a change was replayed must not outlive that replay.
-      if (limit > 0 && before !== undefined && position === before) {
-        forget(key);
-        const size = stored.length + key.length;
-        entries.set(key, { value, size });
-        bytes += size;
-        for (const oldest of entries.keys()) {
-          if (bytes <= limit) break;
-          forget(oldest);
-        }
-      }
-      return value;
+      return known === undefined ? read(key, decode) : (known.value as T);
     },
     clear,
     get statistics() {

@@ -110,6 +110,9 @@ export interface MountView {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** At once where the entry is remembered, a promise otherwise: await either. */
+export type Cached = <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => T | undefined | Promise<T | undefined>;
+
 export interface Host {
   /** Read it at each use: tuning and moving replace it. */
   readonly mount: () => MountView;
@@ -119,7 +122,7 @@ export interface Host {
    * `storage.get` and `decode`, remembered until the entry changes. What it returns is shared: do not change it.
    * The pipeline has compared the change feed before the handler runs, so a handler may trust it.
    */
-  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  readonly cached: Cached;
   /** Runs works on one key one after the other, in order of arrival, within this process. */
   readonly serialise: <T>(key: string, work: () => Promise<T>) => Promise<T>;
   /** Effective TTLs of the mount, seconds. */

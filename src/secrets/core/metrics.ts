@@ -3,6 +3,8 @@
 export interface Metrics {
   /** Adds one request to a summary, milliseconds. Labels are few and never taken from input. */
   observe(name: string, milliseconds: number, labels?: Labels): void;
+  /** `observe` for one name and its labels, for those who call it with every request. */
+  recorder(name: string, labels?: Labels): (milliseconds: number) => void;
   increment(name: string, labels?: Labels): void;
   /** Asked when the metrics are read. */
   gauge(name: string, read: () => number): void;
@@ -28,18 +30,23 @@ export function createMetrics(): Metrics {
   const summaries = new Map<string, Map<string, Summary>>();
   const gauges = new Map<string, () => number>();
 
-  return {
-    observe(name, milliseconds, labels = {}) {
-      const summary = entry(
-        entry(summaries, name, () => new Map<string, Summary>()),
-        labelText(labels),
-        newSummary,
-      );
+  const recorder = (name: string, labels: Labels = {}): ((milliseconds: number) => void) => {
+    const summary = entry(
+      entry(summaries, name, () => new Map<string, Summary>()),
+      labelText(labels),
+      newSummary,
+    );
+    return (milliseconds) => {
       summary.recent[summary.count % kept] = milliseconds;
       summary.count += 1;
       summary.sum += milliseconds;
       if (milliseconds > summary.max) summary.max = milliseconds;
-    },
+    };
+  };
+
+  return {
+    recorder,
+    observe: (name, milliseconds, labels) => recorder(name, labels)(milliseconds),
     increment(name, labels = {}) {
       const counter = entry(counters, name, () => new Map<string, number>());
       const key = labelText(labels);

@@ -10,6 +10,7 @@ import type { LeaseOrigin } from '../leases/leases.ts';
 import type { MountRecord, MountTable } from '../mounts/record.ts';
 import type { Mounted, Router } from '../mounts/router.ts';
 import type { Acl } from '../policies/acl.ts';
+import { filterList } from '../policies/list-filter.ts';
 import { envelopeFor, faultReply, faultText, replyFor } from './answer.ts';
 import { withCallerToken } from './caller-token.ts';
 import type { Answer, Caller, EngineRequest, LeaseTerms, Operation, WrapInfo } from './engine.ts';
@@ -23,7 +24,7 @@ export interface PipelineParts {
   readonly whileSealed: Mounted;
   /** Compares caches with the store. */
   readonly refresh: () => void | Promise<void>;
-  readonly table: () => Promise<MountTable>;
+  readonly table: () => MountTable | Promise<MountTable>;
   readonly router: Router;
   readonly tokens: {
     find(token: string): Promise<FoundToken | undefined>;
@@ -47,7 +48,8 @@ interface Admitted {
   readonly mounted: Mounted | undefined;
   readonly match: Match | undefined;
   readonly found: FoundToken | undefined;
-  readonly acl: Acl | undefined;
+  /** What the caller may see of a list; undefined where it sees all. */
+  readonly filter: ((answer: Answer | undefined) => Answer | undefined) | undefined;
   /** Set when the existence check already had to read the parameters. */
   readonly prepared: Prepared | undefined;
   readonly request: EngineRequest;
@@ -100,7 +102,9 @@ async function travel(parts: PipelineParts, life: Life): Promise<Reply> {
 
 async function findMount(parts: PipelineParts, life: Life): Promise<{ mounted: Mounted | undefined; match: Match | undefined }> {
   const { path } = life.wire;
-  const mounted = await parts.router.find(await parts.table(), path);
+  const table = parts.table();
+  const mounting = parts.router.find(table instanceof Promise ? await table : table, path);
+  const mounted = mounting instanceof Promise ? await mounting : mounting;
   if (mounted === undefined) return { mounted, match: undefined };
   life.mount = mounted.record;
   return { mounted, match: mounted.routes.match(path.slice(mounted.path.length)) };
@@ -142,7 +146,7 @@ async function admit(parts: PipelineParts, life: Life, known: Pick<Admitted, 'mo
     const exists = mounted?.engine.handlers[match.route.name]?.exists;
     if (exists !== undefined && !(await exists(prepared.input, request))) life.operation = 'create';
   }
-  if (isOpen(match, wire) || found === undefined) return { ...known, acl: undefined, prepared, request };
+  if (isOpen(match, wire) || found === undefined) return { ...known, filter: undefined, prepared, request };
   const acl = await parts.aclFor(found.entry.policies);
   const verdict = acl.allows({
     operation: life.operation,
@@ -154,7 +158,12 @@ async function admit(parts: PipelineParts, life: Life, known: Pick<Admitted, 'mo
   life.allowed = verdict.allowed;
   life.granting = verdict.granting;
   if (!verdict.allowed) throw new Fault('policy-denied', 'permission denied');
-  return { ...known, acl, prepared, request };
+  const { listFilter } = verdict;
+  const mayUse = (operation: 'read' | 'list', path: string) =>
+    acl.allows({ operation, path, data: {}, wrapTtl: undefined, sudo: false }).allowed;
+  const filter =
+    listFilter === undefined ? undefined : (answer: Answer | undefined) => filterList(answer, (key) => listFilter(wire.path, key), mayUse);
+  return { ...known, filter, prepared, request };
 }
 
 async function handle(parts: PipelineParts, life: Life, admitted: Admitted, lastUse: boolean): Promise<Reply> {
@@ -169,7 +178,8 @@ async function handle(parts: PipelineParts, life: Life, admitted: Admitted, last
   const handler = mounted.engine.handlers[match.route.name]?.[verb];
   if (handler === undefined) throw new Fault('unsupported-operation', 'unsupported operation');
   const prepared = admitted.prepared ?? validated(match, verb, life.wire.data);
-  const answer = await handler(prepared.input, request);
+  const whole = await handler(prepared.input, request);
+  const answer = admitted.filter === undefined ? whole : admitted.filter(whole);
   return settle(parts, life, answer, { admitted, match, prepared, lastUse });
 }
 
@@ -320,11 +330,12 @@ function callerOf({ key, entry }: FoundToken): Caller {
   return caller;
 }
 
-/** Resolves to the fault that replaces the first one when no device could take the line. */
+/** Both lines, whatever ended the request. Resolves to the fault that replaces the first one when no device could take a line. */
 async function auditFault(parts: PipelineParts, life: Life, requestLineWritten: boolean): Promise<Fault | undefined> {
   if (parts.sealed() || !parts.audit.active) return undefined;
   try {
-    await (requestLineWritten ? parts.audit.response(life) : parts.audit.request(life));
+    if (!requestLineWritten) await parts.audit.request(life);
+    await parts.audit.response(life);
     return undefined;
   } catch (thrown) {
     return asFault(thrown);
@@ -349,13 +360,18 @@ function alwaysAnswered(parts: PipelineParts, wire: WireRequest): Match | undefi
   return match?.route.spec.whileSealed === true ? match : undefined;
 }
 
+/** Clients of these routes have always been free to write Key or KEY. */
+function lowerCased(data: WireRequest['data']): WireRequest['data'] {
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
 /** Neither token, policy nor audit: these routes come before all of them. */
 async function answerSealed({ whileSealed, log }: PipelineParts, match: Match, life: Life): Promise<Reply> {
   try {
     const verb: Verb = life.wire.operation as Verb;
     const handler = whileSealed.engine.handlers[match.route.name]?.[verb];
     if (handler === undefined) throw new Fault('unsupported-operation', '');
-    const { input } = prepare(match, verb, life.wire.data);
+    const { input } = prepare(match, verb, lowerCased(life.wire.data));
     return replyFor(await handler(input, engineRequest(life, whileSealed, undefined)), match.route.spec, {
       requestId: life.wire.id,
       operation: life.operation,

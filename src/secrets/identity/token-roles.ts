@@ -4,6 +4,7 @@ import type { tokenContract } from '../../api/token.ts';
 import { Fault } from '../../base/fault.ts';
 import type { InputOf } from '../../schema/contract.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { Cached } from '../core/engine.ts';
 import { decodeEntry, encodeEntry } from '../leases/stored.ts';
 import { checkCidrs } from './cidrs.ts';
 import type { RolePolicies } from './policy-names.ts';
@@ -36,7 +37,7 @@ export interface TokenRoles {
 
 export interface TokenRoleParts {
   readonly storage: Storage;
-  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  readonly cached: Cached;
 }
 
 const types = ['service', 'batch', 'default-service', 'default-batch'];
@@ -58,7 +59,7 @@ const fresh: TokenRole = {
 
 export function createTokenRoles({ storage, cached }: TokenRoleParts): TokenRoles {
   return {
-    read: (name) => cached(tokenLayout.roles + name, decodeRole),
+    read: async (name) => cached(tokenLayout.roles + name, decodeRole),
     async write(name, input) {
       const key = tokenLayout.roles + name;
       await storage.transact(async (transaction) => {

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
+import type { Cached } from '../core/engine.ts';
 import { calculateTtl, type TtlBounds, type TtlGrant } from '../leases/ttl.ts';
 import type { Revocations } from './revocations.ts';
 import {
@@ -25,7 +26,7 @@ export type { FoundToken, TokenEntry } from './token-entry.ts';
 export interface TokenParts {
   readonly storage: Storage;
   /** As Host's: `storage.get` and `decode`, remembered until the entry changes. */
-  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  readonly cached: Cached;
   readonly serialise: <T>(key: string, work: () => Promise<T>) => Promise<T>;
   readonly clock: Clock;
   readonly random: RandomBytes;

@@ -3,7 +3,7 @@
 import { Fault } from '../../base/fault.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
-import type { EngineKind } from '../core/engine.ts';
+import type { Cached, EngineKind } from '../core/engine.ts';
 import {
   decodeTable,
   encodeTable,
@@ -37,7 +37,7 @@ export interface Tuning {
 
 export interface Mounts {
   /** The table as it stands; the same object for as long as it does not change. */
-  table(): Promise<MountTable>;
+  table(): MountTable | Promise<MountTable>;
   enable(mount: NewMount): Promise<MountRecord>;
   /** Resolves to the record that is gone, undefined when there was none. Its entries are still to be purged. */
   disable(table: MountTableName, path: string): Promise<MountRecord | undefined>;
@@ -49,7 +49,7 @@ export interface Mounts {
 
 export interface MountsParts {
   readonly storage: Storage;
-  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  readonly cached: Cached;
   readonly random: RandomBytes;
   readonly uuid: () => string;
   readonly kinds: ReadonlyMap<string, EngineKind>;
@@ -100,10 +100,9 @@ export function createMounts(parts: MountsParts): Mounts {
   };
 
   return {
-    async table() {
-      const table = await parts.cached(tableKey, decodeTable);
-      if (table === undefined) throw new Fault('corrupted', 'the mount table is missing');
-      return table;
+    table() {
+      const table = parts.cached(tableKey, decodeTable);
+      return table instanceof Promise ? table.then(present) : present(table);
     },
     enable(mount) {
       const record = make(mount);
@@ -166,6 +165,11 @@ export function createMounts(parts: MountsParts): Mounts {
       });
     },
   };
+}
+
+function present(table: MountTable | undefined): MountTable {
+  if (table === undefined) throw new Fault('corrupted', 'the mount table is missing');
+  return table;
 }
 
 const builtInMounts: readonly NewMount[] = [

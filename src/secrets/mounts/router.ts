@@ -16,7 +16,7 @@ export interface Mounted {
 
 export interface Router {
   /** undefined when nothing is mounted there. The path may lack the mount's trailing slash. */
-  find(table: MountTable, path: string): Promise<Mounted | undefined>;
+  find(table: MountTable, path: string): Mounted | undefined | Promise<Mounted>;
   /** The engine of a record that may no longer be in the table. */
   open(record: MountRecord): Promise<Mounted>;
   /** The record alone, without opening its engine. */
@@ -89,9 +89,9 @@ export function createRouter({ kinds, hostFor }: RouterParts): Router {
 
   return {
     locate,
-    async find(table, path) {
+    find(table, path) {
       const record = locate(table, path);
-      return record === undefined ? undefined : (settled.get(record) ?? (await settle(record)));
+      return record === undefined ? undefined : (settled.get(record) ?? settle(record));
     },
     open: async (record) => settled.get(record) ?? settle(record),
     async close() {

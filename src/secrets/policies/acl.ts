@@ -1,6 +1,7 @@
 // What several policies add up to, compiled once and asked for every request.
 
 import type { Operation } from '../core/engine.ts';
+import type { ListFilter } from './list-filter.ts';
 import { type MergedRule, mergeRules } from './merge.ts';
 import { parametersAllow } from './parameters.ts';
 import type { Capability, Policy } from './policy.ts';
@@ -19,6 +20,8 @@ export interface AclRequest {
 export interface Verdict {
   readonly allowed: boolean;
   readonly granting: readonly { readonly name: string; readonly type: 'acl' }[];
+  /** Names that lead to paths which the caller may not use are left out of the list. */
+  readonly listFilter?: ListFilter;
 }
 
 export interface Acl {
@@ -101,7 +104,9 @@ export function compileAcl(policies: readonly Policy[]): Acl {
       if (request.sudo && !rule.capabilities.has('sudo')) return denied;
       if (!wrappingAllows(rule, request.wrapTtl)) return denied;
       if (request.operation !== 'list' && request.operation !== 'delete' && !parametersAllow(rule, request.data)) return denied;
-      return { allowed: true, granting: rule.granting.get(request.operation) ?? [] };
+      const granting = rule.granting.get(request.operation) ?? [];
+      if (request.operation !== 'list' || rule.listFilter === undefined) return { allowed: true, granting };
+      return { allowed: true, granting, listFilter: rule.listFilter };
     },
     capabilities(path) {
       const rule = ruleFor(path, true);
@@ -114,7 +119,7 @@ export function compileAcl(policies: readonly Policy[]): Acl {
       if (grants(ruleFor(path, true))) return true;
       const below = (pattern: string) => pattern.startsWith(path);
       if ([...exact, ...prefix].some(([pattern, rule]) => below(pattern) && grants(rule))) return true;
-      const parts = path.split('/').slice(0, -1);
+      const parts = path.replace(/\/$/, '').split('/');
       return segments.some(
         ({ segments: wanted, rule }) => grants(rule) && parts.every((part, at) => wanted[at] === '+' || wanted[at] === part),
       );

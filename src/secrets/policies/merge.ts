@@ -1,5 +1,6 @@
 // Several rules for the same path become one: deny wins, capabilities add up, parameter rules are joined.
 
+import type { ListFilter } from './list-filter.ts';
 import type { Capability, ParameterRules, PathRule, Policy } from './policy.ts';
 
 export interface MergedRule {
@@ -10,6 +11,8 @@ export interface MergedRule {
   /** Seconds. */
   readonly minWrappingTtl: number | undefined;
   readonly maxWrappingTtl: number | undefined;
+  /** Of the policy that says one first. */
+  readonly listFilter: ListFilter | undefined;
   /** Which policies grant each capability. */
   readonly granting: ReadonlyMap<Capability, readonly { readonly name: string; readonly type: 'acl' }[]>;
 }
@@ -33,6 +36,7 @@ function ruleAlone(rule: PathRule, policy: string): MergedRule {
     requiredParameters: rule.requiredParameters ?? [],
     minWrappingTtl: rule.minWrappingTtl,
     maxWrappingTtl: rule.maxWrappingTtl,
+    listFilter: rule.listFilter,
     granting: new Map([...rule.capabilities].map((capability) => [capability, [{ name: policy, type: 'acl' }]])),
   };
 }
@@ -50,6 +54,7 @@ function join(one: MergedRule, other: MergedRule): MergedRule {
     requiredParameters: [...new Set([...one.requiredParameters, ...other.requiredParameters])],
     minWrappingTtl: smaller(one.minWrappingTtl, other.minWrappingTtl),
     maxWrappingTtl: smaller(one.maxWrappingTtl, other.maxWrappingTtl),
+    listFilter: one.listFilter ?? other.listFilter,
     granting,
   };
 }

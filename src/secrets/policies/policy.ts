@@ -4,6 +4,8 @@ import { parseDurationSeconds } from '../../base/durations.ts';
 import { asFault, Fault } from '../../base/fault.ts';
 import { blocksOf, type HclItem, type HclValue, parseHcl } from '../../base/hcl/parser.ts';
 
+import { type ListFilter, parseListFilter } from './list-filter.ts';
+
 export const capabilities = ['create', 'read', 'update', 'delete', 'list', 'sudo', 'patch', 'scan', 'deny'] as const;
 export type Capability = (typeof capabilities)[number];
 
@@ -22,6 +24,7 @@ export interface PathRule {
   readonly maxWrappingTtl?: number;
   /** Milliseconds since the epoch; from then on the rule is as if it were not there. */
   readonly expires?: number;
+  readonly listFilter?: ListFilter;
 }
 
 export interface Policy {
@@ -103,10 +106,19 @@ function ruleOf(path: string, body: readonly HclItem[]): PathRule {
       : { requiredParameters: strings(path, 'required_parameters', required).map((name) => name.toLowerCase()) }),
     ...wrapping,
     ...expirationOf(path, values),
+    ...listFilterOf(path, values),
   };
 }
 
 const nothing: ReadonlySet<Capability> = new Set();
+
+function listFilterOf(path: string, values: ReadonlyMap<string, HclValue>): Pick<PathRule, 'listFilter'> {
+  const value = values.get('list_scan_response_keys_filter_path');
+  if (value === undefined) return {};
+  if (value.kind !== 'string')
+    throw new Fault('invalid-request', `path ${JSON.stringify(path)}: list_scan_response_keys_filter_path must be a string`);
+  return value.text === '' ? {} : { listFilter: parseListFilter(value.text) };
+}
 
 /** A key that stands twice adds to what it said before, as far as both say lists or objects. */
 function valuesOf(body: readonly HclItem[]): Map<string, HclValue> {

@@ -3,6 +3,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { Cached } from '../core/engine.ts';
 import { type Acl, compileAcl, rootAcl } from './acl.ts';
 import { defaultPolicyText, responseWrappingPolicyText } from './built-in.ts';
 import { nextExpiry, withoutExpired } from './expiration.ts';
@@ -38,7 +39,7 @@ export interface PolicyStore {
 
 export interface PolicyStoreParts {
   readonly storage: Storage;
-  readonly cached: <T extends object>(key: string, decode: (bytes: Uint8Array) => T) => Promise<T | undefined>;
+  readonly cached: Cached;
   readonly clock: Clock;
 }
 
@@ -103,7 +104,10 @@ export function createPolicies({ storage, cached, clock }: PolicyStoreParts): Po
     async aclFor(names) {
       if (names.includes('root')) return rootAcl;
       const of: (Known | undefined)[] = [];
-      for (const name of names) of.push(await known(name));
+      for (const name of names) {
+        const found = known(name);
+        of.push(found instanceof Promise ? await found : found);
+      }
       const key = names.join('\0');
       const now = clock.now();
       const before = compiled.get(key);

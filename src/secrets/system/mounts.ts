@@ -100,6 +100,9 @@ export function openMounts(parts: MountParts): OpenEngine {
       : undefined;
   };
 
+  /** Told to clients that ask how far a move is, for as long as this process lives. */
+  const moves = new Map<string, Readonly<Record<string, string>>>();
+
   return engine<typeof sysMounts>({
     contract: sysMounts,
     handlers: {
@@ -126,10 +129,19 @@ export function openMounts(parts: MountParts): OpenEngine {
       remount: {
         write: async ({ from, to }) => {
           await mounts.move(mountPath(from), mountPath(to));
+          const id = parts.uuid();
+          moves.set(id, { source_mount: mountPath(from), status: 'success', target_mount: mountPath(to) });
+          if (moves.size > keptMoves) moves.delete(moves.keys().next().value as string);
           return {
-            data: { migration_id: parts.uuid() },
+            data: { migration_id: id },
             warnings: ['The mount was moved. What was stored is found under the new path already.'],
           };
+        },
+      },
+      remountStatus: {
+        read: ({ migration_id = '' }) => {
+          const info = moves.get(migration_id);
+          return info === undefined ? undefined : { data: { migration_id, migration_info: info } };
         },
       },
       uiMounts: {
@@ -153,8 +165,9 @@ export function openMounts(parts: MountParts): OpenEngine {
       uiMount: {
         read: async ({ path = '' }, request) => {
           const acl = await parts.aclOf(request);
+          if (acl === undefined) throw new Fault('permission-denied', 'permission denied');
           const mount = router.locate(await mounts.table(), path);
-          if (mount === undefined || acl === undefined || !(acl.touches(requestPath(mount)) || acl.touches(path))) {
+          if (mount === undefined || !(acl.touches(requestPath(mount)) || acl.touches(path))) {
             const shown = path.endsWith('/') ? path : `${path}/`;
             throw new Fault(
               'permission-denied',
@@ -173,6 +186,8 @@ export function openMounts(parts: MountParts): OpenEngine {
     },
   });
 }
+
+const keptMoves = 100;
 
 interface EnableInput {
   readonly path?: string | undefined;
@@ -216,7 +231,8 @@ function configOf(given: Readonly<Record<string, unknown>>): Partial<MountConfig
   const config: Partial<Writable<MountConfig>> = {};
   for (const name of ['default_lease_ttl', 'max_lease_ttl'] as const) {
     const value = given[name];
-    if (value !== undefined) config[name] = ttlOf(value, name);
+    // Clients send an empty text for what they leave as it is.
+    if (value !== undefined && value !== '') config[name] = ttlOf(value, name);
   }
   if (given['force_no_cache'] !== undefined) config.force_no_cache = given['force_no_cache'] === true || given['force_no_cache'] === 'true';
   const visibility = given['listing_visibility'];
@@ -236,7 +252,7 @@ function configOf(given: Readonly<Record<string, unknown>>): Partial<MountConfig
 }
 
 function ttlOf(value: unknown, name: string): number {
-  if (value === 'system' || value === '' || value === null) return 0;
+  if (value === 'system' || value === null) return 0;
   if (typeof value !== 'string' && typeof value !== 'number')
     throw new Fault('invalid-request', `unable to parse ${name}: it must be a duration`);
   const seconds = parseDurationSeconds(value);

@@ -103,6 +103,7 @@ function describe(policy: StoredPolicy, textField: 'policy' | 'rules'): Record<s
 
 /** Policies may be sent as base64; HCL never looks like it, since it holds blanks or quotes. */
 function plainText(text: string): string {
-  if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(text) || /[^\S\r\n]/.test(text.trim())) return text;
-  return Buffer.from(text, 'base64').toString();
+  const bare = text.replace(/[\r\n]/g, '');
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(bare)) return text;
+  return Buffer.from(bare, 'base64').toString();
 }

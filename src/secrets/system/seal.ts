@@ -95,7 +95,7 @@ export function openSeal(parts: SealParts): OpenEngine {
         read: async (input) => {
           const { initialized, sealed } = await keeper.status();
           const code = !initialized ? (input.uninitcode ?? 501) : sealed ? (input.sealedcode ?? 503) : (input.activecode ?? 200);
-          if (code < 100 || code > 599) throw new Fault('invalid-request', 'a status code must lie between 100 and 599');
+          if (code < 200 || code > 599) throw new Fault('invalid-request', 'a status code must lie between 200 and 599');
           const replication = sealed ? 'unknown' : 'disabled';
           return {
             status: code,

@@ -20,8 +20,11 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       } else parts.push(part);
     });
     request.on('end', () => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)));
-    request.on('error', () => reject(new Fault('invalid-request', 'the request ended before its body did')));
-    request.on('close', () => reject(new Fault('invalid-request', 'the request ended before its body did')));
+    const broken = () => {
+      if (!request.complete) reject(new Fault('invalid-request', 'the request ended before its body did'));
+    };
+    request.on('error', broken);
+    request.on('close', broken);
   });
 }
 

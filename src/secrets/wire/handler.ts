@@ -40,7 +40,7 @@ export function wireHandler(options: WireOptions): (request: IncomingMessage, re
   };
 
   return (request, response) => {
-    const url = request.url ?? '/';
+    const url = originForm(request.url ?? '/');
     const mark = url.indexOf('?');
     const query = mark < 0 ? '' : url.slice(mark + 1);
     let parsed: ParsedPath;
@@ -68,6 +68,11 @@ export function wireHandler(options: WireOptions): (request: IncomingMessage, re
       },
     );
   };
+}
+
+/** A request line may name the host as well (RFC 9112, 3.2.2); which one does not matter here. */
+function originForm(target: string): string {
+  return target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '') || '/';
 }
 
 function sendElsewhere(response: ServerResponse, parsed: Exclude<ParsedPath, { readonly kind: 'api' }>, query: string): void {

@@ -118,8 +118,8 @@ describe('a full disk', () => {
   });
 
   it('lets no new store be made, and says why', async () => {
-    for (const prepare of [() => {}, () => mkdirSync(path)]) {
-      prepare();
+    for (const made of [false, true]) {
+      if (made) mkdirSync(path, { recursive: true });
       fill(0);
       expect(await refusal(() => openLmdb({ path }))).toBe(
         `the data folder ${path} cannot be used: the disk is full; make room and start again`,

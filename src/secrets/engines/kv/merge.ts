@@ -17,7 +17,7 @@ export function skeleton(value: Json, depth: number, level = 1): Record<string, 
   const shown: Record<string, unknown> = {};
   for (const [name, child] of Object.entries(value)) {
     const goesOn = isObject(child) && Object.keys(child).length > 0 && (depth === 0 || level < depth);
-    define(shown, name, goesOn ? skeleton(child, depth, level + 1) : isObject(child) && Object.keys(child).length === 0 ? {} : null);
+    define(shown, name, goesOn ? skeleton(child, depth, level + 1) : null);
   }
   return shown;
 }

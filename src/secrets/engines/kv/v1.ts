@@ -35,6 +35,7 @@ export function openV1(host: Host): OpenEngine {
           return found === undefined ? undefined : { data: found.data, leaseDuration: found.ttl ?? host.ttl().default };
         },
         write: async ({ path }, request) => {
+          if (path === undefined || path === '') throw new Fault('invalid-request', 'missing path');
           await storage.put(prefix + path, encode(request));
           return undefined;
         },

@@ -50,13 +50,15 @@ export function openV2(host: Host): OpenEngine {
   const edit = <T>(
     path: string,
     change: (before: Secret | undefined, transaction: Parameters<typeof addVersion>[0] & Reader) => T | Promise<T>,
-  ): Promise<T> =>
-    host.serialise(path, () =>
+  ): Promise<T> => {
+    if (path === '') throw new Fault('invalid-request', 'missing path');
+    return host.serialise(path, () =>
       storage.transact(async (transaction) => {
         const stored = await transaction.get(secretKey(path));
         return change(stored === undefined ? undefined : decodeSecret(stored), transaction);
       }),
     );
+  };
 
   const readLatest = (secret: Secret): Answer | undefined => {
     const state = secret.versions.get(secret.current);
@@ -181,7 +183,13 @@ export function openV2(host: Host): OpenEngine {
         patch,
         delete: async ({ path = '' }) => void (await hide(path, (secret) => [secret.current])),
       },
-      delete: { write: async ({ path = '', versions }) => void (await hide(path, () => named(versions))) },
+      delete: {
+        write: async ({ path = '', versions }) => {
+          const numbers = named(versions);
+          await hide(path, () => numbers);
+          return undefined;
+        },
+      },
       undelete: { write: async ({ path = '', versions }) => void (await show(path, named(versions))) },
       destroy: { write: async ({ path = '', versions }) => void (await destroy(path, named(versions))) },
       subkeys: {

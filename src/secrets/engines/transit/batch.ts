@@ -69,8 +69,8 @@ function isSet(text: string | null | undefined): boolean {
 
 /** What an item counts, in characters of its text: about as long as that many take to encrypt. */
 const itemCost = 1024;
-/** Between two looks at the event loop: two or three milliseconds of work. */
-const turnCost = 512 * itemCost;
+/** Between two looks at the event loop: one or two milliseconds of work. */
+const turnCost = 256 * itemCost;
 
 export interface Worked<R> {
   readonly results: readonly (R & { readonly reference: string })[];

@@ -17,10 +17,11 @@ export interface Circumstances {
   readonly key_version?: number | null | undefined;
 }
 
-export interface Sealed {
+/** As it is answered. */
+export type Sealed = {
   readonly ciphertext: string;
   readonly key_version: number;
-}
+};
 
 export interface Cipher {
   /** `plaintext` is base64. Throws Fault `invalid-request`. */
@@ -72,8 +73,7 @@ function associatedOf({ associated_data: text }: Circumstances): Uint8Array {
 function sealingVersion({ settings, newest, versions }: Key, wanted: number): KeyVersion {
   if (wanted === 0 || wanted === newest.number) return newest;
   if (wanted < 0) throw new Fault('invalid-request', 'requested version for encryption is negative');
-  if (wanted > newest.number)
-    throw new Fault('invalid-request', 'requested version for encryption is higher than the latest key version');
+  if (wanted > newest.number) throw new Fault('invalid-request', 'requested version for encryption is higher than the latest key version');
   if (wanted < settings.minEncryption)
     throw new Fault('invalid-request', 'requested version for encryption is less than the minimum encryption key version');
   const version = versions.get(wanted);

@@ -31,7 +31,7 @@ export function digestHandlers(
     if (input === undefined) throw refusal('input missing');
     const algorithm = named.urlalgorithm ?? (named.algorithm || 'sha2-256');
     const bytes = decodeBase64(input, 'unable to decode input as base64: ');
-    checkFormat(format);
+    checkFormat(format, format);
     const sum = digest(algorithm, bytes);
     if (sum === undefined) throw refusal(`unsupported algorithm ${algorithm}`);
     return { data: { sum: sum.toString(format) } };
@@ -42,7 +42,7 @@ export function digestHandlers(
     const count = urlbytes === undefined ? (named ? bytes : counted(source)) : counted(urlbytes);
     if (count < 1) throw refusal("'bytes' cannot be less than 1");
     if (count > mostRandomBytes) throw refusal(`'bytes' should be less than ${mostRandomBytes}`);
-    checkFormat(format);
+    checkFormat(format, JSON.stringify(format));
     if (named && !sources.has(source))
       throw refusal(`unsupported entropy source ${JSON.stringify(source)}; must be "platform" or "seal", or "all"`);
     const made = random(count);
@@ -63,9 +63,8 @@ function refusal(message: string): Fault {
   return new Fault('invalid-request', message);
 }
 
-function checkFormat(format: string): asserts format is 'hex' | 'base64' {
-  if (format !== 'hex' && format !== 'base64')
-    throw refusal(`unsupported encoding format ${JSON.stringify(format)}; must be "hex" or "base64"`);
+function checkFormat(format: string, shown: string): asserts format is 'hex' | 'base64' {
+  if (format !== 'hex' && format !== 'base64') throw refusal(`unsupported encoding format ${shown}; must be "hex" or "base64"`);
 }
 
 function counted(text: string): number {

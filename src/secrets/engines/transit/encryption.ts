@@ -36,8 +36,7 @@ export function encryptionHandlers(parts: EncryptionParts): Pick<Handlers<typeof
     wipe(plaintext);
     return text;
   };
-  const rewrap = (key: Key, item: Item): Sealed =>
-    cipher.seal(key, cipher.open(key, ciphertextOf(item), { ...item, key_version: 0 }), item);
+  const rewrap = (key: Key, item: Item): Sealed => cipher.seal(key, cipher.open(key, ciphertextOf(item), item), item);
 
   const keyToEncrypt = async (terms: Wanted, derived: boolean, request: EngineRequest): Promise<Key> => {
     const convergent = terms.convergent_encryption === true;

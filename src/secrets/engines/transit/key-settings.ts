@@ -46,8 +46,7 @@ export function checkTerms(terms: NewKeyTerms): KeyType {
   if (type === undefined) throw refusal(`unknown key type ${terms.type}`);
   if (terms.derived && type.derivedBytes === undefined)
     throw refusal(`key derivation and convergent encryption not supported for keys of type ${type.name}`);
-  if (terms.convergent && type.encryption === undefined)
-    throw refusal(`convergent encryption not supported for keys of type ${type.name}`);
+  if (terms.convergent && type.encryption === undefined) throw refusal(`convergent encryption not supported for keys of type ${type.name}`);
   return type;
 }
 

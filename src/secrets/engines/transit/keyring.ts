@@ -8,7 +8,8 @@ import { checkName, checkTerms, type NewKeyTerms, newKey } from './key-settings.
 import { knownTypes } from './key-types/known.ts';
 
 export interface Keyring {
-  find(name: string): Promise<Key | undefined>;
+  /** At once where the key is remembered; await either. */
+  find(name: string): Key | undefined | Promise<Key | undefined>;
   /** As `find`, for a use that makes something new: a key whose time is over gets its next version first. */
   findToSeal(name: string): Promise<Key | undefined>;
   names(options: ListOptions): Promise<string[]>;

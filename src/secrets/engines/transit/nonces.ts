@@ -3,7 +3,7 @@
 import type { RandomBytes } from '../../../base/random.ts';
 import { nonceBytes } from '../../../crypto/aead.ts';
 
-/** 12 bytes that were never returned before; the next call may overwrite nothing of them. */
+/** 12 bytes that were never returned before. */
 export type Nonces = () => Uint8Array;
 
 const atOnce = 256;
@@ -14,7 +14,7 @@ const atOnce = 256;
  * context of a derived key counts for itself, and convergent keys draw no random nonces.
  */
 export function createNonces(random: RandomBytes): Nonces {
-  let pool = new Uint8Array(0);
+  let pool: Uint8Array = new Uint8Array(0);
   let next = 0;
   return () => {
     if (next === pool.length) {

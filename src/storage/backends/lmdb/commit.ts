@@ -75,6 +75,7 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
   const commitGroup = async (group: readonly Waiting[]): Promise<void> => {
     let left = group;
     const beaten: Loser[] = [];
+    const leave = await environment.pass();
     try {
       if (broken !== undefined) throw broken;
       while (left.length > 0) {
@@ -92,6 +93,7 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
       for (const { reject } of left) reject(fault);
       if (!environment.takesWrites()) broken = lostDisk(fault);
     } finally {
+      leave();
       // Whoever lost must read again what has just been written, or would lose to it once more.
       for (const { lost, resolve } of beaten) resolve(lost);
     }

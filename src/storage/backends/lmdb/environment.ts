@@ -2,7 +2,8 @@
 
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { Fault } from '../../../base/fault.ts';
-import { bytesToBegin, freeBytes, prepareFolder, unusable } from './folder.ts';
+import { bytesToBegin, freeBytes, gateFile, prepareFiles, prepareFolder, unusable } from './folder.ts';
+import { type Gate, openGate } from './gate.ts';
 
 export interface EnvironmentOptions {
   /** Folder of the store; made (0700) when it is not there. */
@@ -19,6 +20,8 @@ export interface Environment {
   /** `head`, whose version is the number of the newest commit, and the slots of the change ring. */
   readonly feed: Bytes;
   readonly ringCapacity: number;
+  /** Every commit goes through the gate of the store. */
+  readonly pass: Gate['pass'];
   /** Whether its disk has so little room that a commit may fail half-way. */
   isFull(): boolean;
   /** False once LMDB has given the environment up, which it does when it could not write its head. */
@@ -41,7 +44,22 @@ const utf8Keys = {
 };
 
 export async function openEnvironment({ path, ringCapacity = 4_096 }: EnvironmentOptions): Promise<Environment> {
-  await prepareFolder(path);
+  try {
+    prepareFolder(path);
+    const gate = openGate(gateFile(path));
+    try {
+      return await gate.alone(() => openBehind(gate, path, ringCapacity));
+    } catch (thrown) {
+      gate.close();
+      throw thrown;
+    }
+  } catch (thrown) {
+    throw unusable(path, thrown);
+  }
+}
+
+function openBehind(gate: Gate, path: string, ringCapacity: number): Environment {
+  prepareFiles(path);
   const root = openRoot(path);
   try {
     const about = openDatabase(root, 'about');
@@ -53,38 +71,40 @@ export async function openEnvironment({ path, ringCapacity = 4_096 }: Environmen
       entries,
       feed,
       ringCapacity: capacity,
+      pass: gate.pass,
       isFull: () => freeBytes(path) < bytesToBegin,
       takesWrites: () => takesWrites(root),
-      close: () => root.close(),
+      async close() {
+        const leave = await gate.pass();
+        await root.close();
+        leave();
+        gate.close();
+      },
     };
   } catch (thrown) {
     // The reason for not opening is the one to tell.
     root.close().catch(() => {});
-    throw thrown instanceof Fault ? thrown : unusable(path, thrown);
+    throw thrown;
   }
 }
 
 function openRoot(path: string): RootDatabase {
-  try {
-    return open({
-      path,
-      noSubdir: false,
-      maxDbs: 4,
-      mapSize,
-      // With overlapping syncs a commit is visible to readers before it is durable.
-      overlappingSync: false,
-      // With batches of its own the binding makes a promise for each that nobody holds, and a full disk ends the process.
-      eventTurnBatching: false,
-      cache: false,
-      encoding: 'binary',
-      ...{
-        permissionsMode: 0o600,
-        ...(process.env['RETAIN'] === undefined ? {} : { maxFreeSpaceToRetain: Number(process.env['RETAIN']) }),
-      },
-    });
-  } catch (thrown) {
-    throw unusable(path, thrown);
-  }
+  return open({
+    path,
+    noSubdir: false,
+    maxDbs: 4,
+    mapSize,
+    // With overlapping syncs a commit is visible to readers before it is durable.
+    overlappingSync: false,
+    // With batches of its own the binding makes a promise for each that nobody holds, and a full disk ends the process.
+    eventTurnBatching: false,
+    cache: false,
+    encoding: 'binary',
+    ...{
+      permissionsMode: 0o600,
+      ...(process.env['RETAIN'] === undefined ? {} : { maxFreeSpaceToRetain: Number(process.env['RETAIN']) }),
+    },
+  });
 }
 
 function openDatabase(root: RootDatabase, name: string): Bytes {

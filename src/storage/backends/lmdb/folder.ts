@@ -1,8 +1,7 @@
 // The folder of an LMDB store, made ready and looked over before LMDB opens it: the binding does not survive an opening that fails.
 
-import { accessSync, constants, linkSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Fault } from '../../../base/fault.ts';
 import { damageOf } from './data-file.ts';
 
@@ -11,49 +10,49 @@ const lockBytes = 64 * 1_024;
 /** What a new store has to find free on its disk. */
 export const bytesToBegin = 2 ** 20;
 
-/** Throws Fault `storage-failed` or `corrupted` for a folder in which no store can be opened. */
-export async function prepareFolder(path: string): Promise<void> {
+/** Makes the folder where it is missing. Throws Fault `storage-failed` when this user cannot use it. */
+export function prepareFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  const gate = gateFile(path);
+  if (!isThere(gate)) {
+    mustHaveRoom(path);
+    closeSync(openSync(gate, 'a', 0o600));
+  }
+  accessSync(gate, constants.R_OK | constants.W_OK);
+}
+
+export function gateFile(path: string): string {
+  return join(path, 'gate.lock');
+}
+
+/** To be called with the gate closed to others. Throws Fault `storage-failed` or `corrupted` where no store can be opened. */
+export function prepareFiles(path: string): void {
   const dataFile = join(path, 'data.mdb');
   const lockFile = join(path, 'lock.mdb');
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-    makeLockFile(path, lockFile);
-    accessSync(lockFile, constants.R_OK | constants.W_OK);
-    if (sizeOf(dataFile) === 0) mustHaveRoom(path);
-    else await lookOver(path, dataFile);
-  } catch (thrown) {
-    throw thrown instanceof Fault ? thrown : unusable(path, thrown);
-  }
+  if (!isThere(lockFile)) makeLockFile(lockFile);
+  accessSync(lockFile, constants.R_OK | constants.W_OK);
+  if (isThere(dataFile)) lookOver(path, dataFile);
+  else mustHaveRoom(path);
 }
 
 /** LMDB would make it with holes and write to it through memory, where a full disk is a signal that ends the process. */
-function makeLockFile(path: string, lockFile: string): void {
-  if (sizeOf(lockFile) > 0) return;
-  const made = join(path, `lock.${process.pid}.new`);
+function makeLockFile(lockFile: string): void {
   try {
-    writeFileSync(made, Buffer.alloc(lockBytes), { mode: 0o600 });
-    linkSync(made, lockFile);
+    writeFileSync(lockFile, Buffer.alloc(lockBytes), { mode: 0o600 });
   } catch (thrown) {
-    // Another process was faster.
-    if (codeOf(thrown) !== 'EEXIST') throw thrown;
-  } finally {
-    rmSync(made, { force: true });
+    rmSync(lockFile, { force: true });
+    throw thrown;
   }
 }
 
 function mustHaveRoom(path: string): void {
-  if (freeBytes(path) < bytesToBegin) throw unusable(path, Object.assign(new Error('too little room'), { code: 'ENOSPC' }));
+  if (freeBytes(path) < bytesToBegin) throw withCode('ENOSPC', 'too little room for a new store');
 }
 
-async function lookOver(path: string, dataFile: string): Promise<void> {
+function lookOver(path: string, dataFile: string): void {
   accessSync(dataFile, constants.R_OK | constants.W_OK);
-  let damage = damageOf(dataFile);
-  // A process that makes the store at this moment is done a little later.
-  for (let look = 0; look < 5 && damage !== undefined; look++) {
-    await pause(20);
-    damage = damageOf(dataFile);
-  }
+  const damage = damageOf(dataFile);
   if (damage === 'foreign') throw foreign(path);
   if (damage === 'cut off')
     throw new Fault('corrupted', `the store in ${path} is damaged (the end of data.mdb is missing): restore it from a backup`);
@@ -65,8 +64,15 @@ export function freeBytes(path: string): number {
   return bavail * bsize;
 }
 
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+/** An empty file is as good as none: its maker did not come further. */
+function isThere(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() === false) throw withCode('EISDIR', 'not a file');
+  return found !== undefined && found.size > 0;
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 function codeOf(thrown: unknown): unknown {
@@ -90,9 +96,10 @@ const reasons: ReadonlyMap<unknown, string> = new Map<unknown, string>([
 /** MDB_INVALID, MDB_CORRUPTED, MDB_VERSION_MISMATCH (lmdb.h). */
 const foreignCodes: ReadonlySet<unknown> = new Set([-30793, -30796, -30794]);
 
-/** The Fault for a folder that a store could not be opened in. */
+/** The Fault for a folder that a store could not be opened in; a Fault stays what it is. */
 export function unusable(path: string, cause: unknown): Fault {
   const code = codeOf(cause);
+  if (cause instanceof Fault) return cause;
   if (foreignCodes.has(code)) return foreign(path, cause);
   const reason = reasons.get(code) ?? (typeof code === 'string' || typeof code === 'number' ? `error ${code}` : 'it could not be opened');
   return new Fault('storage-failed', `the data folder ${path} cannot be used: ${reason}; ${adviceFor(code)}`, { cause });

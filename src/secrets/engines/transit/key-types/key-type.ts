@@ -46,5 +46,7 @@ export interface KeyType {
   readonly encryption?: Encryption;
   readonly signs: boolean;
   /** Forms in which export/encryption-key and the like give the key. Throws Fault `invalid-request` for a format that it has not. */
-  readonly exports: Readonly<Partial<Record<'encryption-key' | 'signing-key' | 'public-key', (version: KeyVersion, format: string) => string>>>;
+  readonly exports: Readonly<
+    Partial<Record<'encryption-key' | 'signing-key' | 'public-key', (version: KeyVersion, format: string) => string>>
+  >;
 }
