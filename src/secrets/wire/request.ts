@@ -30,7 +30,6 @@ export async function parseRequest(request: IncomingMessage, path: string, query
   const wrapTtl = wrapSeconds(headers);
   const data = operation === 'write' || operation === 'patch' ? await bodyOf(request, options) : parametersAsData(parameters);
   const token = tokenOf(headers);
-  let aborted: AbortController | undefined;
   return {
     id: options.uuid(),
     operation,
@@ -45,8 +44,7 @@ export async function parseRequest(request: IncomingMessage, path: string, query
     opens: options.opens,
     head: request.method === 'HEAD',
     get signal() {
-      aborted ??= abortOnClose(request);
-      return aborted.signal;
+      return request.signal;
     },
   };
 }
@@ -136,10 +134,4 @@ function tokenOf(headers: IncomingHttpHeaders): string | undefined {
 
 function single(value: string | string[]): string {
   return typeof value === 'string' ? value : (value[0] ?? '');
-}
-
-function abortOnClose(request: IncomingMessage): AbortController {
-  const controller = new AbortController();
-  request.socket.once('close', () => controller.abort());
-  return controller;
 }

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type StoreProcess, startProcess } from '../../../test/suites/processes.ts';
+import { bytes } from '../../../test/suites/storage-values.ts';
+import { openLmdb } from './lmdb.ts';
 
 let path: string;
 let started: StoreProcess[];
@@ -59,6 +61,31 @@ it('names in the feed of one process what the other wrote, until it no longer kn
   await other.ask({ ask: 'put', key: 'k/8', value: 'x' });
   expect(await one.ask({ ask: 'since', position })).toBe('overrun');
   expect(await one.ask({ ask: 'since', position: position + 8 })).toEqual({ head: position + 9, keys: ['k/8'] });
+});
+
+it('loses nothing in one process while others open and close the store', async () => {
+  const writers = start(2);
+  const working = Promise.all(
+    writers.flatMap((each, index) => [
+      each.ask({ ask: 'increment', key: 'counter', times: 150 }),
+      each.ask({ ask: 'increment', key: `own/${index}`, times: 150 }),
+    ]),
+  );
+  let done = false;
+  const opening = (async () => {
+    for (let count = 0; !done || count < 20; count++) {
+      const storage = await openLmdb({ path });
+      if (count % 3 === 0) await storage.put(`opened/${count % 5}`, bytes('x'));
+      await storage.close();
+    }
+  })();
+  await working;
+  done = true;
+  await opening;
+  const [reader] = start(1) as [StoreProcess];
+  const counted = [];
+  for (const key of ['counter', 'own/0', 'own/1']) counted.push(await reader.ask({ ask: 'get', key }));
+  expect(counted).toEqual(['300', '150', '150']);
 });
 
 it('goes on in one process when another is killed in the middle of its writes', async () => {
