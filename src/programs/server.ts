@@ -57,7 +57,7 @@ export function start(words: readonly string[]): Promise<number> {
       backend: folder.backend,
       listenAt: [{ host, port, opens: 'metrics' }],
       log,
-      settings: { ...developmentSettings('lmdb', host, port), rootToken: folder.rootToken, auditDirectory: folder.path },
+      settings: { ...developmentSettings('lmdb', host, port), rootToken: folder.rootToken, auditDirectory: folder.audit },
     };
     let isNew = false;
     const running = await startProcess(parts, async (server) => {

@@ -81,9 +81,7 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
   const batchKey = keyFromBytes(Buffer.from(foundation.batchKey, 'base64'));
   const ending = new AbortController();
   const { signal } = ending;
-  const cache = createCache(
-    parts.cacheBytes > 0 ? { storage: barrier, limit: parts.cacheBytes } : { storage: barrier, limit: settingsBytes, keeps: isNoSecret },
-  );
+  const cache = cacheOver(barrier, parts.cacheBytes);
   const cached: Host['cached'] = (key, decode) => cache.get(key, decode);
   const serialise = createSerialiser();
   const kinds = new Map<string, EngineKind>();
@@ -108,40 +106,24 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
       log: log.with({ mount_type: record.type, mount_accessor: record.accessor }),
     };
   };
-  const leasedTokens: LeasedTokens = {
-    isKnown: async (transaction, key) => (await readToken(transaction, key)) !== undefined,
-    async times(key) {
-      const entry = await tokens.look(key);
-      if (entry === undefined || entry.expires === null) return undefined;
-      const { created, expires, lastRenewal, renewable } = entry;
-      return { issued: created, expires, lastRenewal, renewable };
-    },
-    revoke: (key, options) => tokens.revoke(key, options),
-    expire: (key) => tokens.expire(key),
-  };
+  const leasedTokens = leasedTokensOf(() => tokens);
+  const common = { storage: barrier, clock, random, log, signal };
   const leases = createLeases({
-    storage: barrier,
-    clock,
-    random,
-    log,
-    signal,
+    ...common,
     tokens: leasedTokens,
     async revokeSecret(uuid, internal, until) {
       const record = (await mounts.table()).mounts.find((mount) => mount.uuid === uuid) ?? (await retiredMount(barrier, uuid));
       if (record !== undefined) await (await router.open(record)).engine.revoke?.(internal, until);
     },
   });
+  const forgetCubbyholeOf = async (key: string): Promise<void> => {
+    const cubbyhole = (await mounts.table()).mounts.find(({ type }) => type === 'cubbyhole');
+    if (cubbyhole !== undefined) await forgetCubbyhole(storageOf(cubbyhole), key);
+  };
   const revocations = createRevocations({
-    storage: barrier,
-    log,
-    signal,
+    ...common,
     revokeLeases: (key) => leases.revokeByToken(key),
-    forget: [
-      async (key) => {
-        const cubbyhole = (await mounts.table()).mounts.find(({ type }) => type === 'cubbyhole');
-        if (cubbyhole !== undefined) await forgetCubbyhole(storageOf(cubbyhole), key);
-      },
-    ],
+    forget: [(key) => forgetCubbyholeOf(key)],
   });
   const tokens: Tokens = createTokens({
     storage: barrier,
@@ -150,20 +132,15 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
     clock,
     random,
     salt: () => foundation.salt,
-    async bounds(path) {
-      const record = router.locate(await mounts.table(), path);
-      return record === undefined ? parts.ttl : effectiveTtl(record, parts.ttl);
-    },
+    bounds: async (path) => ttlOf(router.locate(await mounts.table(), path), parts.ttl),
     role: (name) => tokenRoles.read(name),
     revocations,
     batch: createBatchTokens({ key: () => batchKey, random }),
   });
-  const retirement = createRetirement({ storage: barrier, leases, log, signal });
-  const audit = createDevices({ storage: barrier, random, clock, log, directory: parts.auditDirectory });
+  const retirement = createRetirement({ ...common, leases });
+  const audit = createDevices({ ...common, directory: parts.auditDirectory });
   const expiry = createExpiry({
-    storage: barrier,
-    clock,
-    log,
+    ...common,
     leases,
     tokens: leasedTokens,
     resume: () => revocations.resume(),
@@ -209,6 +186,29 @@ const settingsBytes = 8 * 2 ** 20;
 /** The mount table and the policies: what they say is no secret, and every request asks for them. */
 function isNoSecret(key: string): boolean {
   return key.startsWith('core/') || key.startsWith('sys/policy/');
+}
+
+function cacheOver(storage: Barrier, bytes: number): EntryCache {
+  return createCache(bytes > 0 ? { storage, limit: bytes } : { storage, limit: settingsBytes, keeps: isNoSecret });
+}
+
+/** What the leases ask of the tokens, which are made after them. */
+function leasedTokensOf(tokens: () => Tokens): LeasedTokens {
+  return {
+    isKnown: async (transaction, key) => (await readToken(transaction, key)) !== undefined,
+    async times(key) {
+      const entry = await tokens().look(key);
+      if (entry === undefined || entry.expires === null) return undefined;
+      const { created, expires, lastRenewal, renewable } = entry;
+      return { issued: created, expires, lastRenewal, renewable };
+    },
+    revoke: (key, options) => tokens().revoke(key, options),
+    expire: (key) => tokens().expire(key),
+  };
+}
+
+function ttlOf(mount: MountRecord | undefined, system: SystemTtl): SystemTtl {
+  return mount === undefined ? system : effectiveTtl(mount, system);
 }
 
 /** What the mount says, and the system where it says nothing. */

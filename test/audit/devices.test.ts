@@ -1,7 +1,18 @@
 // Audit devices of a whole server: which may be enabled, where their files lie, and what happens to requests when they fail.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +84,17 @@ describe('devices', () => {
     expect(answer.body.errors).toHaveLength(1);
     expect((await server.call('GET', 'sys/audit')).body.data).toStrictEqual({});
     for (const path of [join(folder, 'escape.log'), file('../escape.log'), '/etc/casemate-audit.log']) expect(existsSync(path)).toBe(false);
+  });
+
+  it('are refused where the store has its files', async () => {
+    const own = await startTestServer({ store: 'lmdb' });
+    await own.call('POST', 'sys/mounts/kv', { body: { type: 'kv' } });
+    for (const name of readdirSync(join(own.folder, 'store'))) {
+      const answer = await own.call('PUT', 'sys/audit/f', { body: { type: 'file', options: { file_path: `store/${name}` } } });
+      expect(answer.status, `${name}: ${answer.text}`).toBe(400);
+    }
+    expect((await own.call('GET', 'sys/mounts/kv')).status).toBe(200);
+    await own.end();
   });
 
   it('are refused with a type that there is not, a path that is taken, or no path at all', async () => {

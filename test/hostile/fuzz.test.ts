@@ -76,12 +76,14 @@ function check(sent: Shot, { status, type, body: text }: Answer, allowed: (statu
   if (status < 400 || sent.method === 'HEAD') return;
   expect(type).toBe('application/json');
   const parsed = JSON.parse(text);
+  // The health of a sealed server is an answer, although its status is that of an error.
+  if (sent.path.startsWith('/v1/sys/health') && 'initialized' in parsed) return;
   // Some answers are a 404 with all that is known: of a deleted version, of a misplaced path.
   if (status !== 404 || 'errors' in parsed) expect(parsed.errors).toBeInstanceOf(Array);
   else expect(parsed).toHaveProperty('request_id');
 }
 
-const runs = { numRuns: 600, endOnFailure: true } as const;
+const runs = { numRuns: 500, endOnFailure: true } as const;
 
 describe('random requests', () => {
   it('are answered with what they asked for, or with an error that is the client’s', async () => {

@@ -45,5 +45,10 @@ process.on('message', async ({ id, question }: { readonly id: number; readonly q
   process.send?.(answered);
 });
 process.on('disconnect', () => {
-  opening.then((storage) => storage.close()).finally(() => process.exit());
+  opening
+    .then((storage) => storage.close())
+    .then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
 });

@@ -83,9 +83,7 @@ function linesOf(child: Child): Heard {
 function note(storm: Storm, line: string): void {
   const [what, ...words] = line.split(' ');
   if (what === 'raised') {
-    // Two processes that raise the counter to the same number have lost one of the two.
-    const raised = Number(words[0]);
-    storm.counter = Math.max(storm.counter, raised);
+    storm.counter = Math.max(storm.counter, Number(words[0]));
     storm.acknowledged += 1;
     return;
   }
@@ -97,6 +95,7 @@ function note(storm: Storm, line: string): void {
 }
 
 async function expectAllKnown(path: string, storm: Storm, lines: readonly string[]): Promise<void> {
+  // Two that raised the counter to the same number have lost one of the two.
   const raised = lines.filter((line) => line.startsWith('raised'));
   expect(new Set(raised).size).toBe(raised.length);
   const storage = await openLmdb({ path });

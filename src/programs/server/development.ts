@@ -14,6 +14,8 @@ export interface DataFolder {
   readonly path: string;
   /** Folder of the LMDB store. */
   readonly store: string;
+  /** Audit files may be enabled below it: apart from the key and the token, which no audit device may write to. */
+  readonly audit: string;
   /** Holds the first root token, 0600. */
   readonly rootTokenFile: string;
   readonly backend: KeyBackend;
@@ -33,6 +35,8 @@ export function openDataFolder(path: string): DataFolder {
   const keyFile = join(path, 'unseal-key');
   const rootTokenFile = join(path, 'root-token');
   const store = join(path, 'store');
+  const audit = join(path, 'audit');
+  prepare(audit);
   if (!existsSync(keyFile) && existsSync(store))
     throw new Fault(
       'usage',
@@ -41,7 +45,7 @@ export function openDataFolder(path: string): DataFolder {
   writeOnce(keyFile, () => `${keyNotice.join('\n')}\n${Buffer.from(systemRandom(32)).toString('base64')}\n`);
   writeOnce(rootTokenFile, () => `hvs.${randomBase62(systemRandom, 24)}\n`);
   const rootToken = readFileSync(rootTokenFile, 'utf8').trim();
-  return { path, store, rootTokenFile, rootToken, backend: localBackend({ current: keyFromFile(keyFile) }, systemRandom) };
+  return { path, store, audit, rootTokenFile, rootToken, backend: localBackend({ current: keyFromFile(keyFile) }, systemRandom) };
 }
 
 function prepare(path: string): void {

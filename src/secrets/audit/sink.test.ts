@@ -100,6 +100,13 @@ describe('a file', () => {
     expect(readFileSync(join(folder, 'elsewhere'), 'utf8')).toBe('a\n');
   });
 
+  it('is not written to when it is something else, such as the file of a store', async () => {
+    const data = Buffer.from([0, 0, 0, 0, 0xbe, 0xef, 0xc0, 0xde]);
+    writeFileSync(path(), data);
+    await expect(sinkAt()).rejects.toThrow('is no text');
+    expect(readFileSync(path())).toStrictEqual(data);
+  });
+
   it('may be a pipe, but one that nobody reads is refused at once', async () => {
     expect(spawnSync('mkfifo', [path()]).status).toBe(0);
     await expect(sinkAt()).rejects.toThrow('ENXIO');

@@ -24,6 +24,8 @@ const pipeFull = 5;
 /** Throws Fault `invalid-request` when the file cannot be opened for appending. */
 export async function openTarget({ path, mode, followLinks }: TargetOptions): Promise<Target> {
   if (path === 'stdout') return standardOutput;
+  if (!followLinks && (await isBinary(path)))
+    throw new Fault('invalid-request', 'sanity check failed; the audit file is there already and is no text: choose another name');
   let file: FileHandle;
   try {
     // Without O_NONBLOCK a FIFO that nobody reads would hold the opening thread for ever.
@@ -54,6 +56,24 @@ export async function openTarget({ path, mode, followLinks }: TargetOptions): Pr
       await file.close();
     },
   };
+}
+
+/** Of a store, for one: it would be lost with the first line that is appended to it. */
+async function isBinary(path: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch {
+    // Not there, or not readable: whoever opens it for writing finds out what that means.
+    return false;
+  }
+  try {
+    if (!(await file.stat()).isFile()) return false;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(512), 0, 512, 0);
+    return buffer.subarray(0, bytesRead).includes(0);
+  } finally {
+    await file.close();
+  }
 }
 
 function reasonOf(thrown: unknown): string {

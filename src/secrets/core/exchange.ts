@@ -16,7 +16,7 @@ export interface WireRequest {
   /** Seconds. */
   readonly wrapTtl: number | undefined;
   readonly namespace: string | undefined;
-  /** Lower-case names, without the token headers. */
+  /** As they came, lower-case names; the token headers among them are for nobody but the parser. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly remoteAddress: string;
   readonly remotePort: number;

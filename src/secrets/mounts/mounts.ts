@@ -201,15 +201,22 @@ const builtInMounts: readonly NewMount[] = [
   { table: 'auth', path: 'token/', type: 'token', description: 'token based credentials', options: null },
 ];
 
+/** Bytes; what is stored under a mount carries its id, but leases carry its path. */
+const longestPath = 512;
+
 function nested(one: string, other: string): boolean {
   return one.startsWith(other) || other.startsWith(one);
 }
 
+function isPath(path: string): boolean {
+  if (path.startsWith('/') || path.includes('//') || path.split('/').includes('..')) return false;
+  // eslint-disable-next-line no-control-regex
+  return !/[\u0000-\u001f\u007f]/.test(path) && Buffer.byteLength(path) <= longestPath;
+}
+
 function checkNew(record: MountRecord, kinds: ReadonlyMap<string, EngineKind>): void {
   const { path, type, table } = record;
-  // eslint-disable-next-line no-control-regex
-  if (path === '/' || path.startsWith('/') || path.includes('//') || /[\u0000-\u001f\u007f]/.test(path) || path.split('/').includes('..'))
-    throw new Fault('invalid-request', `invalid mount path ${JSON.stringify(path)}`);
+  if (!isPath(path)) throw new Fault('invalid-request', `invalid mount path ${JSON.stringify(path.slice(0, longestPath))}`);
   if (table === 'secret' && reserved.some((prefix) => path.startsWith(prefix)))
     throw new Fault('invalid-request', `cannot mount ${JSON.stringify(path)}`);
   if (single.has(type)) throw new Fault('invalid-request', `mount type of ${JSON.stringify(type)} is not mountable`);

@@ -1,7 +1,7 @@
 // A full disk: writes are refused with a sentence and leave nothing behind, reads go on, and once there is room all is as before.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
@@ -118,8 +118,16 @@ describe('a full disk', () => {
   });
 
   it('lets no new store be made, and says why', async () => {
-    for (const made of [false, true]) {
-      if (made) mkdirSync(path, { recursive: true });
+    const left: Record<string, () => void> = {
+      nothing: () => {},
+      'a folder': () => mkdirSync(path, { recursive: true }),
+      'a gate': () => copyFileSync(join(other, 'gate.lock'), join(path, 'gate.lock')),
+      'a gate and a lock': () => copyFileSync(join(other, 'lock.mdb'), join(path, 'lock.mdb')),
+    };
+    const other = join(disk, 'other');
+    await (await openLmdb({ path: other })).close();
+    for (const leave of Object.values(left)) {
+      leave();
       fill(0);
       expect(await refusal(() => openLmdb({ path }))).toBe(
         `the data folder ${path} cannot be used: the disk is full; make room and start again`,

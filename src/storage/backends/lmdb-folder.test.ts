@@ -38,21 +38,25 @@ async function refusal(folder = path): Promise<[string, string]> {
   return [(thrown as Fault).code, (thrown as Fault).message.replaceAll(path, 'FOLDER')];
 }
 
-/** A store with values in leaves and in pages of their own, whose file ends in pages that are free. */
+/** A store whose file begins with its roots, goes on with leaves and with large values in pages of their own, and ends in free pages. */
 async function fillStore(): Promise<void> {
   const storage = await openLmdb({ path });
-  for (const [from, to, size] of [
-    [0, 300, 300],
-    [300, 330, 20_000],
-    [330, 350, 5_000],
-  ] as const)
-    await storage.transact(async (transaction) => {
+  const put = (from: number, to: number, size: number) =>
+    storage.transact(async (transaction) => {
       for (let index = from; index < to; index++) transaction.put(`k/${index}`, bytes(`${index} `.padEnd(size, '.')));
     });
-  await storage.transact(async (transaction) => {
-    for (let index = 330; index < 350; index++) transaction.delete(`k/${index}`);
-  });
-  for (let index = 0; index < 5; index++) await storage.put('k/0', bytes('0 '));
+  const remove = (from: number, to: number) =>
+    storage.transact(async (transaction) => {
+      for (let index = from; index < to; index++) transaction.delete(`k/${index}`);
+    });
+  await put(400, 420, 5_000);
+  await put(0, 300, 300);
+  await put(300, 330, 20_000);
+  await put(330, 350, 5_000);
+  await remove(400, 420);
+  await remove(330, 350);
+  // Each commit moves the roots; these take the pages that the first values left.
+  for (let count = 0; count < 4; count++) await put(0, 1, 300);
   await storage.close();
 }
 
@@ -152,8 +156,9 @@ describe('files of a store', () => {
   it('that were cut off', async () => {
     await fillStore();
     const whole = statSync(dataFile).size;
+    const pages = whole / 4_096;
     const sentence = 'the store in FOLDER is damaged (the end of data.mdb is missing): restore it from a backup';
-    for (const length of [whole / 2, whole / 2 + 100, 12_288, 8_192]) {
+    for (const length of [(pages - 60) * 4_096, (pages - 60) * 4_096 + 100, 50 * 4_096, 3 * 4_096, 2 * 4_096]) {
       truncateSync(dataFile, length);
       expect([length, ...(await refusal())]).toEqual([length, 'corrupted', sentence]);
     }

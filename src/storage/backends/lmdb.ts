@@ -11,7 +11,10 @@ import { createSnapshots } from './lmdb/snapshots.ts';
 
 export type LmdbOptions = EnvironmentOptions;
 
-/** Throws Fault `storage-failed` or `corrupted`, in one sentence, for a folder that cannot be used or that a newer Casemate wrote. */
+/**
+ * Many processes may open one folder, each of them once: a second opening in the same process would let go of the locks of the first.
+ * Throws Fault `storage-failed` or `corrupted`, in one sentence, for a folder that cannot be used or that a newer Casemate wrote.
+ */
 export async function openLmdb(options: LmdbOptions): Promise<Backend> {
   const environment = await openEnvironment(options);
   const snapshots = createSnapshots(environment);

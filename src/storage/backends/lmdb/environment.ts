@@ -102,7 +102,8 @@ function openRoot(path: string): RootDatabase {
     encoding: 'binary',
     ...{
       permissionsMode: 0o600,
-      ...(process.env['RETAIN'] === undefined ? {} : { maxFreeSpaceToRetain: Number(process.env['RETAIN']) }),
+      // As LMDB itself does: what the binding remembers of free pages from one commit to the next has damaged stores under load.
+      maxFreeSpaceToRetain: 0,
     },
   });
 }
