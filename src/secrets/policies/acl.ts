@@ -47,6 +47,7 @@ export interface SegmentRule {
   readonly rule: MergedRule;
 }
 
+const rememberedPaths = 1_024;
 const denied: Verdict = { allowed: false, granting: [] };
 const rootVerdict: Verdict = { allowed: true, granting: [{ name: 'root', type: 'acl' }] };
 const noRules = { exact: new Map<string, MergedRule>(), prefix: new Map<string, MergedRule>(), segments: [] };
@@ -83,7 +84,7 @@ export function compileAcl(policies: readonly Policy[]): Acl {
     }
     return best;
   };
-  const ruleFor = (path: string, lists: boolean): MergedRule | undefined => {
+  const decide = (path: string, lists: boolean): MergedRule | undefined => {
     const bare = lists && path.endsWith('/') ? path.slice(0, -1) : undefined;
     const found = exact.get(path) ?? (bare === undefined ? undefined : exact.get(bare));
     if (found !== undefined) return found;
@@ -93,6 +94,17 @@ export function compileAcl(policies: readonly Policy[]): Acl {
     const second = bestGlob(bare);
     if (glob === undefined || second === undefined) return (glob ?? second)?.rule;
     return second.rule.capabilities.has('deny') && outranks(second, glob) ? second.rule : glob.rule;
+  };
+  /** The paths that were asked for last: most requests come again. */
+  const decided = new Map<string, MergedRule | undefined>();
+  const ruleFor = (path: string, lists: boolean): MergedRule | undefined => {
+    if (lists) return decide(path, lists);
+    const known = decided.get(path);
+    if (known !== undefined || decided.has(path)) return known;
+    if (decided.size >= rememberedPaths) decided.clear();
+    const rule = decide(path, lists);
+    decided.set(path, rule);
+    return rule;
   };
 
   return {

@@ -103,12 +103,12 @@ export function createPolicies({ storage, cached, clock }: PolicyStoreParts): Po
     },
     async aclFor(names) {
       if (names.includes('root')) return rootAcl;
+      const { keys, key } = keysOf(names);
       const of: (Known | undefined)[] = [];
-      for (const name of names) {
-        const found = known(name);
+      for (const one of keys) {
+        const found = cached(one, decode);
         of.push(found instanceof Promise ? await found : found);
       }
-      const key = names.join('\0');
       const now = clock.now();
       const before = compiled.get(key);
       if (before !== undefined && now < before.until && before.of.every((policy, at) => policy === of[at])) return before.acl;
@@ -123,6 +123,23 @@ export function createPolicies({ storage, cached, clock }: PolicyStoreParts): Po
       await write('response-wrapping', responseWrappingPolicyText);
     },
   };
+}
+
+interface NameKeys {
+  readonly keys: readonly string[];
+  /** All names as one text. */
+  readonly key: string;
+}
+
+/** A token's list of names is the same object with every request, so its keys are made once. */
+const namesToKeys = new WeakMap<readonly string[], NameKeys>();
+
+function keysOf(names: readonly string[]): NameKeys {
+  const known = namesToKeys.get(names);
+  if (known !== undefined) return known;
+  const made = { keys: names.map((name) => `${prefix}${name}`), key: names.join('\0') };
+  namesToKeys.set(names, made);
+  return made;
 }
 
 function decode(bytes: Uint8Array): Known {

@@ -154,8 +154,7 @@ export function openSeal(parts: SealParts): OpenEngine {
 export async function submit({ keeper, barrier, unsealed }: SealParts, text: string): Promise<void> {
   const share = parseShare(text);
   if (!barrier.sealed) return;
-  await keeper.submit(share);
-  if (!barrier.sealed) await unsealed();
+  if (await keeper.submit(share)) await unsealed();
 }
 
 export interface InitInput {
