@@ -1,5 +1,6 @@
 // From a configuration to the parts of a server process: store, key, listeners, settings.
 
+import { isAbsolute, relative, resolve } from 'node:path';
 import type { KeySource, ListenerConfig, SealConfig, ServerConfig, StorageConfig, TlsConfig } from '../../base/config/config.ts';
 import { sanitized } from '../../base/config/sanitized.ts';
 import { Fault } from '../../base/fault.ts';
@@ -18,10 +19,26 @@ import { type ListenAt, type ProcessParts, readPem, serverFacts } from './proces
 
 /** Throws Faults in one sentence. */
 export async function partsOf(config: ServerConfig, environment: NodeJS.ProcessEnv, log: Log): Promise<ProcessParts> {
+  checkApart(config);
   const backend = backendOf(config.seal, environment);
   const listenAt = config.listeners.map(listenerOf);
   const storage = await openStorage(config.storage);
   return { storage, backend, listenAt, log, settings: settingsOf(config) };
+}
+
+/** Whoever may enable an audit device must not get to write among the files of the store. */
+function checkApart({ storage, auditDirectory }: ServerConfig): void {
+  if (storage.type === 'inmem' || auditDirectory === undefined) return;
+  if (holds(auditDirectory, storage.path) || holds(storage.path, auditDirectory))
+    throw new Fault(
+      'usage',
+      `audit_directory (${auditDirectory}) and the store (${storage.path}) must lie apart: name another folder for the audit files`,
+    );
+}
+
+function holds(folder: string, path: string): boolean {
+  const inside = relative(resolve(folder), resolve(path));
+  return inside === '' || !(inside === '..' || inside.startsWith('../') || isAbsolute(inside));
 }
 
 export function openStorage(storage: StorageConfig): Promise<Backend> | Backend {
