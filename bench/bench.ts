@@ -1,6 +1,7 @@
 // The program behind `npm run bench`: runs the suite that the first word names, and clears up behind it even after Ctrl-C.
 
 import { Fault } from '../src/base/fault.ts';
+import { clusterBenchOptions, clusterBenchUsage } from './cluster-options.ts';
 import { serverBenchOptions, serverBenchUsage } from './options.ts';
 import { reportFor } from './report.ts';
 import { runServerSuite } from './server-suite.ts';
@@ -20,6 +21,15 @@ const suites: Readonly<Record<string, Suite>> = {
         reportFor(options, (text) => void process.stdout.write(text)),
         signal,
       );
+    },
+  },
+  cluster: {
+    usage: clusterBenchUsage,
+    async run(words, signal) {
+      const options = clusterBenchOptions(words);
+      // Loaded for this suite alone: it needs what only the tests of clusters need.
+      const { runClusterSuite } = await import('./cluster-suite.ts');
+      await runClusterSuite(options, (text) => void process.stdout.write(text), signal);
     },
   },
 };

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { Fault } from '../src/base/fault.ts';
 import { type Connection, openConnection, type Place } from './connection.ts';
 import { createLatencies } from './latencies.ts';
+import { createPolling } from './polling.ts';
 
 export interface Load {
   readonly place: Place;
@@ -108,7 +109,7 @@ function openLane(load: Load, next: Requests, meter: Meter, fail: (sentence: str
     connected: send,
     answered(status, body) {
       if (status !== load.status) return fail(wrongStatus(load, status, body));
-      meter.count(performance.now() - sentAt);
+      meter.count(sentAt);
       send();
     },
     failed: fail,
@@ -126,7 +127,8 @@ function wrongStatus({ place, status: wanted, requests }: Load, status: number, 
 
 interface Meter {
   start(): void;
-  count(milliseconds: number): void;
+  /** An answer to what was sent then. */
+  count(sentAt: number): void;
   read(): Measured;
   /** Since the start. */
   seconds(): number;
@@ -135,15 +137,20 @@ interface Meter {
 function createMeter(): Meter {
   const latencies = createLatencies();
   let startedAt: number | undefined;
+  const polling = createPolling();
   let usageBefore = process.cpuUsage();
+  let fruitlessBefore = 0;
   const seconds = () => (startedAt === undefined ? 0 : (performance.now() - startedAt) / 1_000);
   return {
     start() {
       startedAt = performance.now();
       usageBefore = process.cpuUsage();
+      fruitlessBefore = polling.fruitless();
     },
-    count(milliseconds) {
-      if (startedAt !== undefined) latencies.add(milliseconds);
+    count(sentAt) {
+      const now = performance.now();
+      polling.answered(now);
+      if (startedAt !== undefined) latencies.add(now - sentAt);
     },
     read() {
       const elapsed = seconds();
@@ -153,7 +160,7 @@ function createMeter(): Meter {
         perSecond: elapsed === 0 ? 0 : latencies.count / elapsed,
         p50: latencies.quantile(0.5),
         p99: latencies.quantile(0.99),
-        busy: elapsed === 0 ? 0 : (user + system) / 1e6 / elapsed,
+        busy: elapsed === 0 ? 0 : ((user + system) / 1e3 - (polling.fruitless() - fruitlessBefore)) / 1e3 / elapsed,
       };
     },
     seconds,
