@@ -45,6 +45,19 @@ const packages = [
   forbid('processes-only-in-programs', 'Only programs/ starts processes.', source('^src/(?!programs/)'), {
     path: '^(node:)?child_process$',
   }),
+  forbid(
+    'kube-library-in-one-file',
+    'Only src/kube/library.ts loads the Kubernetes library; kube/client.ts does the rest.',
+    source('^src/(?!kube/library[.]ts$)'),
+    {
+      path: 'node_modules/@kubernetes/',
+    },
+  ),
+  forbid('kube-library-when-needed', 'The Kubernetes library costs half a second and 85 MB: import() it.', source('^src/'), {
+    path: 'node_modules/@kubernetes/',
+    dynamic: false,
+    dependencyTypesNot: ['type-only'],
+  }),
   forbid('no-zod', 'The field words of schema/ describe data.', {}, { path: 'node_modules/zod/' }),
   forbid('locked-packages', 'src imports only what package.json names under dependencies.', source('^src/'), {
     dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-peer'],
@@ -54,9 +67,9 @@ const packages = [
 const secretsServer = [
   forbid(
     'engines-see-engine-ts',
-    'An engine or auth method reaches, inside secrets, its own folder and core/engine.ts.',
+    'An engine or auth method reaches, inside secrets, its own folder, core/engine.ts, and what all logins share: login-limits.ts, cidrs.ts.',
     source('^src/secrets/(engines|auth)/([^/]+)/'),
-    { path: '^src/secrets/', pathNot: '^src/secrets/(core/engine[.]ts$|$1/$2/)' },
+    { path: '^src/secrets/', pathNot: '^src/secrets/(core/(engine|login-limits)[.]ts$|identity/cidrs[.]ts$|$1/$2/)' },
   ),
   forbid('engines-without-keys', 'Engines get all they need from their host.', source('^src/secrets/(engines|auth)/'), {
     path: '^src/(keys|http|client)/',

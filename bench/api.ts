@@ -23,7 +23,8 @@ export interface Api {
   until(signal: AbortSignal): Api;
 }
 
-const timeout = 30_000;
+/** Revoking many leases takes minutes. */
+const timeout = 300_000;
 
 export function openApi(name: string, place: Place, token: string | undefined, signal: AbortSignal): Api {
   const ask: Api['ask'] = (method, path, body) =>

@@ -2,6 +2,7 @@
 
 import { Fault } from '../src/base/fault.ts';
 import { clusterBenchOptions, clusterBenchUsage } from './cluster-options.ts';
+import { leasesBenchOptions, leasesBenchUsage, runLeasesSuite } from './leases-suite.ts';
 import { serverBenchOptions, serverBenchUsage } from './options.ts';
 import { reportFor } from './report.ts';
 import { runServerSuite } from './server-suite.ts';
@@ -22,6 +23,10 @@ const suites: Readonly<Record<string, Suite>> = {
         signal,
       );
     },
+  },
+  leases: {
+    usage: leasesBenchUsage,
+    run: (words, signal) => runLeasesSuite(leasesBenchOptions(words), (text) => void process.stdout.write(text), signal),
   },
   cluster: {
     usage: clusterBenchUsage,

@@ -59,7 +59,7 @@ function secretName(number: number): string {
 }
 
 /** With the headers that the clients of Vault and OpenBao send. */
-function requestText({ place, token }: Lodging, method: string, path: string, body?: string): string {
+export function requestText({ place, token }: Lodging, method: string, path: string, body?: string): string {
   const head = [
     `${method} /v1/${path} HTTP/1.1`,
     `host: ${place.host}:${place.port}`,

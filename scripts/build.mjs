@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Native packages stay outside: their binary is found relative to their own folder. */
-const EXTERNAL = ['lmdb'];
+const EXTERNAL = ['lmdb', '@node-rs/bcrypt'];
 
 /** The files of src/programs that are programs: those directly in it, tests left out. */
 function programsOf(root) {
@@ -19,7 +19,13 @@ function programsOf(root) {
     .map((name) => join(folder, name));
 }
 
-/** Writes the bundles to `outdir` and returns their paths. */
+/** The packages that a bundle loads from node_modules. */
+function packagesOf(imports) {
+  const loaded = imports.filter(({ path, external }) => external && EXTERNAL.includes(path));
+  return loaded.map(({ path }) => path);
+}
+
+/** Writes the bundles to `outdir` and returns their paths, their sizes, and the packages that they load. */
 export async function bundle(root, outdir) {
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
@@ -37,7 +43,11 @@ export async function bundle(root, outdir) {
     logLevel: 'warning',
     define: { 'process.env.CASEMATE_BUNDLED': '"1"' },
   });
-  return Object.entries(metafile.outputs).map(([path, { bytes }]) => ({ path: join(root, path), bytes }));
+  return Object.entries(metafile.outputs).map(([path, { bytes, imports }]) => ({
+    path: join(root, path),
+    bytes,
+    packages: packagesOf(imports),
+  }));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

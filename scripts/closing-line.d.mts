@@ -8,4 +8,6 @@ export interface Counts {
 }
 export function countRun(modules: readonly TestModule[], unhandled?: readonly unknown[]): Counts;
 export function closingLine(counts: Counts): string;
+export function sumCounts(runs: readonly Counts[]): Counts;
+export function closeRun(name: string, counts: Counts, folder?: string): void;
 export function countingReporter(path: string): Reporter;

@@ -1,5 +1,6 @@
 // A vitest reporter: counts every test and every file that could not be run, and writes the numbers for the closing line to a file.
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 function isBroken(state) {
   return state !== 'passed' && state !== 'skipped';
@@ -32,6 +33,25 @@ export function countRun(modules, unhandled = []) {
 /** The plain last line of a test run. */
 export function closingLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`;
+}
+
+/** The counts of several runs as those of one. */
+export function sumCounts(runs) {
+  return {
+    passed: runs.reduce((sum, { passed }) => sum + passed, 0),
+    failed: runs.reduce((sum, { failed }) => sum + failed, 0),
+    skipped: runs.flatMap(({ skipped }) => skipped),
+  };
+}
+
+/** Closes a run. Where `CASEMATE_COUNTS_INTO` names a folder, the run is a part of several, and whoever runs them closes with their sum. */
+export function closeRun(name, counts, folder = process.env.CASEMATE_COUNTS_INTO) {
+  if (folder === undefined) {
+    console.log(closingLine(counts));
+    return;
+  }
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify(counts));
+  console.log(`${name} is done: ${closingLine(counts)} so far.`);
 }
 
 /** The reporter that vitest is handed. `path` is the file the counts go to. */

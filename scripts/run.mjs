@@ -13,9 +13,12 @@ export const PROGRAMS = {
   start: ['src/programs/cli.ts', 'start'],
   test: ['scripts/test.mjs'],
   'test:slow': ['scripts/test.mjs', '--slow'],
+  'test:cluster': ['scripts/test-cluster.mjs'],
   check: ['scripts/check.mjs'],
   bench: ['bench/bench.ts'],
   build: ['scripts/build.mjs'],
+  image: ['scripts/image.mjs'],
+  reference: ['scripts/reference.ts'],
 };
 
 /** Hands signals on to the child and ends as it ends. */

@@ -4,10 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { closingLine } from './closing-line.mjs';
+import { closeRun } from './closing-line.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NOTHING_COUNTED = { passed: 0, failed: 1, skipped: [] };
+
+/** The kinds of test that are not part of the usual run, by the word that asks for them. */
+const KINDS = { '--slow': 'vitest.slow.config.ts', '--cluster': 'vitest.cluster.config.ts' };
 
 function readCounts(path) {
   try {
@@ -19,13 +22,14 @@ function readCounts(path) {
 }
 
 function runVitest(given, countsPath) {
-  const slow = given.includes('--slow');
-  const others = given.filter((word) => word !== '--slow');
-  const config = slow ? 'vitest.slow.config.ts' : 'vitest.config.ts';
+  const kind = given.find((word) => Object.hasOwn(KINDS, word));
+  const others = given.filter((word) => word !== kind);
+  const config = kind === undefined ? 'vitest.config.ts' : KINDS[kind];
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
   const child = spawn(process.execPath, [vitest, 'run', '--root', ROOT, '--config', join(ROOT, config), ...others], {
     stdio: 'inherit',
-    env: { ...process.env, CASEMATE_TEST_COUNTS: countsPath },
+    // What tests start are no parts of this run.
+    env: { ...process.env, CASEMATE_TEST_COUNTS: countsPath, CASEMATE_COUNTS_INTO: undefined },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
@@ -47,5 +51,6 @@ rmSync(folder, { recursive: true, force: true });
 // A runner that fails though no test did (no test found, a crash at the end) has not passed.
 if (code !== 0 && counts.failed === 0) counts.failed = 1;
 tellSkipped(counts.skipped);
-console.log(closingLine(counts));
+const kind = process.argv.find((word) => Object.hasOwn(KINDS, word));
+closeRun(`test${kind?.slice(1) ?? ''}`, counts);
 process.exitCode = counts.failed === 0 && code === 0 ? 0 : 1;

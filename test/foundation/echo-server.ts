@@ -3,7 +3,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type Log, silentLog } from '../../src/base/log.ts';
-import { createListener, defaultLimits, type Listener, type ListenerLimits, type TlsOptions } from '../../src/http/listener.ts';
+import { createListener, defaultLimits, type Listener, type ListenerLimits } from '../../src/http/listener.ts';
+import type { TlsOptions } from '../../src/http/tls.ts';
 import { localhostCertificate, localhostKey } from './localhost.ts';
 
 export interface Seen {

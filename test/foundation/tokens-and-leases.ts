@@ -1,5 +1,6 @@
 // Tokens and leases over one store, wired as the server wires them, with a clock that moves by hand: what their tests stand on.
 
+import { randomUUID } from 'node:crypto';
 import { manualClock } from '../../src/base/clock.ts';
 import { type Log, silentLog } from '../../src/base/log.ts';
 import { keyFromBytes } from '../../src/crypto/keys.ts';
@@ -67,8 +68,10 @@ export function openBank({ storage = openMemory(), clock = manualClock(), log = 
   };
   const leases = createLeases({
     storage,
+    cached,
     clock,
     random: systemRandom,
+    uuid: randomUUID,
     log,
     signal,
     tokens: leasedTokens,
@@ -96,6 +99,7 @@ export function openBank({ storage = openMemory(), clock = manualClock(), log = 
     bounds: () => bank.bounds,
     role: (name) => roles.read(name),
     revocations,
+    isRevoked: (leaseId, issued) => leases.isRevoked(leaseId, issued),
     batch: createBatchTokens({ key: () => batchKey, random: systemRandom }),
   });
   const bank: Bank = {

@@ -1,0 +1,3 @@
+module casemate.test/pause
+
+go 1.26.0
