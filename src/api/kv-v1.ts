@@ -19,6 +19,7 @@ export const kvV1 = contract({
         write: { summary: 'Replace the secret.' },
         delete: { summary: 'Delete the secret.' },
         list: { summary: 'List names; those that end in / have more below.', output: { keys: texts('Names') } },
+        scan: { summary: 'List all secrets below, on all levels.', output: { keys: texts('Paths below this one') } },
       },
     },
   },

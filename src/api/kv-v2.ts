@@ -118,6 +118,7 @@ export const kvV2 = contract({
         patch: { summary: 'Change settings, custom metadata key by key (RFC 7396).', input: metadataInput },
         delete: { summary: 'Delete the secret with all its versions.' },
         list: { summary: 'List names; those that end in / have more below.', output: { keys: texts('Names') } },
+        scan: { summary: 'List all secrets below, on all levels.', output: { keys: texts('Paths below this one') } },
       },
     },
     misplaced: {
@@ -126,7 +127,7 @@ export const kvV2 = contract({
       help: 'Answers with a warning that names the right command.',
       fields: { path },
       arbitrary: true,
-      operations: { read: misplaced, write: misplaced, patch: misplaced, delete: misplaced, list: misplaced },
+      operations: { read: misplaced, write: misplaced, patch: misplaced, delete: misplaced, list: misplaced, scan: misplaced },
     },
   },
 });

@@ -81,6 +81,19 @@ export const sysLeases = contract({
     revokeById: { path: 'leases/revoke/{url_lease_id...}', fields: { ...inPath, ...leaseId, ...sync }, ...revoke },
     revokePrefix: { path: 'leases/revoke-prefix/{prefix...}', fields: { ...prefix, ...sync }, ...revokePrefix },
     revokeForce: { path: 'leases/revoke-force/{prefix...}', fields: prefix, ...revokeForce },
+    revocations: {
+      path: 'leases/revocations',
+      summary: 'Show how far revocations of prefixes have come.',
+      help: 'What lies below the prefix is useless from the moment that its revocation was asked for; the secrets are taken back one after the other.',
+      fields: {},
+      sudo: true,
+      operations: {
+        read: {
+          summary: 'Show those that are not finished.',
+          output: { revocations: texts('Of each its prefix, started, force, done and failed; null where another server counts') },
+        },
+      },
+    },
     tidy: {
       path: 'leases/tidy',
       summary: 'Clear away what interrupted revocations left.',

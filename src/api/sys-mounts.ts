@@ -46,7 +46,9 @@ const tuneInput = {
   passthrough_request_headers: commas('Headers that the engine gets to see'),
   allowed_response_headers: commas('Headers that the engine may set'),
   token_type: text('Kind of token of an auth method'),
-  user_lockout_config: map('Accepted and kept by auth methods'),
+  user_lockout_config: map(
+    'When failed logins lock users out: lockout_threshold, lockout_duration, lockout_counter_reset_duration, lockout_disable',
+  ),
   plugin_version: text('Accepted and without effect'),
 } as const;
 
@@ -58,6 +60,10 @@ const tuneOutput = {
   listing_visibility: text('As given'),
   options: pairs("The engine's options"),
   token_type: text('Kind of token of an auth method'),
+  user_lockout_threshold: integer('Failed logins that lock a user out; 0 for what the server is set to'),
+  user_lockout_duration: integer('How long, seconds'),
+  user_lockout_counter_reset_duration: integer('Without a failed login for as long the count starts anew, seconds'),
+  user_lockout_disable: bool('Nobody is locked out'),
 } as const;
 
 const table = (what: string) => ({ summary: `List the ${what}.`, output: { '<path>': map(`One ${what} per key`) } });

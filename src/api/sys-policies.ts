@@ -12,6 +12,11 @@ const policyOutput = {
   allow_wildcards_in_identity_templates: bool('Whether template values may hold * and +'),
 } as const;
 
+const templateLeave = {
+  allow_slashes_in_identity_templates: bool('Lets values of templates hold /'),
+  allow_wildcards_in_identity_templates: bool('Lets values of templates hold * and +'),
+} as const;
+
 const capabilityPaths = {
   paths: texts('Paths to ask about'),
   path: texts('The older name of paths', { deprecated: true }),
@@ -45,6 +50,7 @@ export const sysPolicies = contract({
             policy: text('HCL or JSON, plain or base64'),
             cas: integer('The version that this write replaces; -1 for a policy that must not exist'),
             cas_required: bool('Ask later writes for cas'),
+            ...templateLeave,
           },
         },
         delete: { summary: 'Delete the policy.' },
@@ -75,6 +81,7 @@ export const sysPolicies = contract({
             policy: text('HCL or JSON, plain or base64'),
             rules: text('The older name of policy', { deprecated: true }),
             cas: integer('The version that this write replaces'),
+            ...templateLeave,
           },
         },
         delete: { summary: 'Delete the policy.' },

@@ -8,6 +8,7 @@ const hashInput = {
   algorithm: text('sha2-224, sha2-256, sha2-384, sha2-512, sha3-224, sha3-256, sha3-384 or sha3-512', { default: 'sha2-256' }),
   format: text('hex or base64', { default: 'hex' }),
 } as const;
+const source = text('platform, seal or all', { default: 'platform' });
 const randomInput = {
   bytes: integer('How many', { default: 32 }),
   format: text('hex or base64', { default: 'base64' }),
@@ -35,14 +36,23 @@ export const sysTools = contract({
       path: 'tools/random',
       summary: 'Random bytes.',
       help: 'From the operating system.',
-      fields: {},
+      fields: { source },
       operations: { write: { summary: 'Make them.', input: randomInput, output: { random_bytes: text('The bytes') } } },
     },
     randomBytes: {
       path: 'tools/random/{bytes}',
       summary: 'So many random bytes.',
-      help: 'From the operating system.',
-      fields: {},
+      help: 'From the operating system. Instead of a number the name of a source may stand in the path.',
+      fields: { bytes: text('How many, or a source: platform, seal or all') },
+      operations: {
+        write: { summary: 'Make them.', input: { format: randomInput.format, source }, output: { random_bytes: text('The bytes') } },
+      },
+    },
+    randomFrom: {
+      path: 'tools/random/{source}/{bytes}',
+      summary: 'So many random bytes of a source.',
+      help: 'All bytes come from the operating system: the other sources are accepted with a warning.',
+      fields: { source },
       operations: { write: { summary: 'Make them.', input: randomInput, output: { random_bytes: text('The bytes') } } },
     },
     openapi: {
@@ -69,15 +79,6 @@ export const sysTools = contract({
       fields: { format: text('prometheus, or empty for JSON') },
       opened: 'metrics',
       operations: { read: { summary: 'Read the metrics.', output: { metrics: any('The metrics') } } },
-    },
-    cors: {
-      path: 'config/cors',
-      summary: 'Cross-origin access.',
-      help: 'Browsers of other origins are not answered.',
-      fields: {},
-      sudo: true,
-      injected: true,
-      operations: { read: { summary: 'Read the setting.', output: { enabled: bool('Always false') } } },
     },
     versionHistory: {
       path: 'version-history',

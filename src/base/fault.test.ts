@@ -10,6 +10,7 @@ describe('the table', () => {
     const told = Object.fromEntries(codes.map((code) => [code, `${faults[code].http} ${faults[code].grpc} ${faults[code].exit}`]));
     expect(told).toStrictEqual({
       'invalid-request': '400 3 2',
+      'invalid-credentials': '400 16 2',
       'permission-denied': '403 16 2',
       'policy-denied': '403 7 2',
       'not-found': '404 5 2',

@@ -12,6 +12,8 @@ interface FaultRow {
 
 export const faults = {
   'invalid-request': { http: 400, grpc: 3, exit: 2 },
+  /** A login that named an account and did not prove it: counted against that account. */
+  'invalid-credentials': { http: 400, grpc: 16, exit: 2 },
   'permission-denied': { http: 403, grpc: 16, exit: 2 },
   'policy-denied': { http: 403, grpc: 7, exit: 2, framed: true },
   'not-found': { http: 404, grpc: 5, exit: 2 },

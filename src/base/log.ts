@@ -10,8 +10,22 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** The same log with fields that stand in each of its lines. */
+  /** The same log with fields that stand in each of its lines. A field `logger` names a part of the program with a level of its own. */
   with(fields: LogFields): Log;
+  /** What is written at all; shared by all logs that were made from one. */
+  readonly levels?: LogLevels;
+}
+
+/** The levels of a running program: they hold from the next line on. */
+export interface LogLevels {
+  /** The parts that have logged through a name of theirs, with the whole under `core`. */
+  names(): string[];
+  /** undefined for a name that nobody has. */
+  get(name: string): LogLevel | undefined;
+  set(name: string, level: LogLevel): void;
+  setAll(level: LogLevel): void;
+  /** Back to what the program was started with. */
+  reset(name?: string): void;
 }
 
 export interface LogOptions {
@@ -20,15 +34,52 @@ export interface LogOptions {
   readonly now: () => number;
 }
 
+/** What everything logs as that has no name. */
+const whole = 'core';
+
+interface Thresholds extends LogLevels {
+  readonly of: ReadonlyMap<string, number>;
+  add(name: string): void;
+}
+
+function thresholds(started: LogLevel): Thresholds {
+  const first = logLevels.indexOf(started);
+  const of = new Map([[whole, first]]);
+  /** For the parts that are yet to come. */
+  let common = first;
+  return {
+    of,
+    add: (name) => void (of.has(name) || of.set(name, common)),
+    names: () => [...of.keys()].sort(),
+    get: (name) => logLevels[of.get(name) ?? -1],
+    set: (name, level) => void of.set(name, logLevels.indexOf(level)),
+    setAll(level) {
+      common = logLevels.indexOf(level);
+      for (const name of of.keys()) of.set(name, common);
+    },
+    reset(name) {
+      if (name === undefined) this.setAll(started);
+      else of.set(name, first);
+    },
+  };
+}
+
 /** An Error among the fields is printed as its name, message and causes: stacks only at debug level. Never throws. */
 export function jsonLog(options: LogOptions, fixed: LogFields = {}): Log {
-  const threshold = logLevels.indexOf(options.level);
+  return logOf(options, fixed, thresholds(options.level));
+}
+
+function logOf(options: LogOptions, fixed: LogFields, levels: Thresholds): Log {
+  const name = typeof fixed['logger'] === 'string' ? fixed['logger'] : whole;
+  levels.add(name);
   const at = (level: LogLevel) => {
-    if (logLevels.indexOf(level) < threshold) return () => {};
+    const index = logLevels.indexOf(level);
     return (message: string, fields?: LogFields) => {
+      const threshold = levels.of.get(name) ?? index;
+      if (index < threshold) return;
       const own = { time: new Date(options.now()).toISOString(), level, message };
       const line: Record<string, unknown> = { ...own, ...fixed, ...fields, ...own };
-      for (const [name, value] of Object.entries(line)) if (value instanceof Error) line[name] = described(value, threshold <= 1);
+      for (const [field, value] of Object.entries(line)) if (value instanceof Error) line[field] = described(value, threshold <= 1);
       options.write(`${printed(line, own)}\n`);
     };
   };
@@ -38,7 +89,8 @@ export function jsonLog(options: LogOptions, fixed: LogFields = {}): Log {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    with: (fields) => jsonLog(options, { ...fixed, ...fields }),
+    with: (fields) => logOf(options, { ...fixed, ...fields }, levels),
+    levels,
   };
 }
 

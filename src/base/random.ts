@@ -16,3 +16,11 @@ export function randomBase62(random: RandomBytes, length: number): string {
   }
   return text;
 }
+
+/** UUID v4 (RFC 9562). */
+export function randomUuid(random: RandomBytes): string {
+  const bytes = Buffer.from(random(16));
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -37,6 +37,11 @@ export const families: readonly Family[] = [
   },
   { name: 'unwrap', synopsis: 'Unwrap a wrapped secret', common: true, load: async () => (await import('./commands/unwrap.ts')).unwrap },
   {
+    name: 'auth',
+    synopsis: 'Enable, list and set auth methods',
+    load: async () => (await import('./commands/auth.ts')).auth,
+  },
+  {
     name: 'audit',
     synopsis: 'Enable, list and disable audit devices',
     load: async () => (await import('./commands/audit.ts')).audit,
@@ -71,6 +76,21 @@ export const families: readonly Family[] = [
     name: 'patch',
     synopsis: 'Change parts of data, configuration and secrets',
     load: async () => (await import('./commands/patch.ts')).patch,
+  },
+  {
+    name: 'path-help',
+    synopsis: 'Print the help of a path',
+    load: async () => (await import('./commands/path-help.ts')).pathHelp,
+  },
+  {
+    name: 'completion',
+    synopsis: 'Print what a shell runs to complete command lines',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+  {
+    name: 'scan',
+    synopsis: 'List data or secrets on all levels',
+    load: async () => (await import('./commands/scan.ts')).scan,
   },
   { name: 'print', synopsis: 'Print what the command works with', load: async () => (await import('./commands/print.ts')).print },
   { name: 'version', synopsis: 'Print the version of the command', load: async () => (await import('./commands/version.ts')).version },

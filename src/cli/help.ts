@@ -65,14 +65,22 @@ function section(line: string, title: string, flags: Flags): readonly string[] {
   return [`${title}:\n\n${lines.join('\n\n')}`];
 }
 
-const placeholders = { text: '=<string>', bool: '', integer: '=<int>', duration: '=<duration>', texts: '=<string>', pairs: '=<key=value>' };
+export const placeholders = {
+  text: '=<string>',
+  bool: '',
+  integer: '=<int>',
+  duration: '=<duration>',
+  texts: '=<string>',
+  pairs: '=<key=value>',
+};
 
 function named(name: string, flag: Flag): string {
   const names = [...(flag.aliases ?? []), name].map((known) => `-${known}`);
   return `  ${names.join(', ')}${placeholders[flag.kind]}`;
 }
 
-function described({ help, kind, default: given, variable }: Flag, line: string): string {
+/** What a flag does, its default and its variable. */
+export function described({ help, kind, default: given, variable }: Flag, line: string): string {
   const value = kind === 'duration' && typeof given === 'number' ? formatGoDuration(given) : given;
   const isPlain = typeof value === 'string' || typeof value === 'number' || value === true;
   return [

@@ -28,6 +28,8 @@ export async function run(io: Io): Promise<number> {
 
 async function dispatch(io: Io): Promise<number> {
   const [first, ...rest] = io.words;
+  const asks = await shellAsks(io);
+  if (asks !== undefined) return asks;
   const wantsHelp = beforeDashes(io.words).some((word) => ['-h', '-help', '--h', '--help'].includes(word));
   if (io.words.length === 1 && ['-v', '-version', '--version'].includes(first ?? '')) return dispatch({ ...io, words: ['version'] });
   const family = families.find(({ name }) => name === first);
@@ -39,6 +41,25 @@ async function dispatch(io: Io): Promise<number> {
   if (first?.startsWith('-') === true)
     throw new Ending('Invalid flags before the subcommand. If these flags are for the subcommand, please put them after the subcommand.');
   throw new Ending(topHelp(io.name), 127);
+}
+
+/** A shell that completes a line puts it into the environment; undefined where none does. */
+async function shellAsks({ env, words, home, name, stdout }: Io): Promise<number | undefined> {
+  const line = env['COMP_LINE'];
+  if (line !== undefined && line !== '') {
+    const { completions } = await import('./completion.ts');
+    const point = Number(env['COMP_POINT'] ?? '');
+    const offered = await completions(line, point > 0 ? point : line.length);
+    stdout.write(offered.map((word) => `${word}\n`).join(''));
+    return 0;
+  }
+  const wanted = words.length === 1 ? /^--?autocomplete-(install|uninstall)$/.exec(words[0] as string)?.[1] : undefined;
+  if (wanted === undefined) return undefined;
+  const { installCompletion, uninstallCompletion } = await import('./shells.ts');
+  const files = wanted === 'install' ? installCompletion(home, name, env['CASEMATE_COMMAND'] ?? name) : uninstallCompletion(home, name);
+  const done = wanted === 'install' ? 'is set up in' : 'was taken out of';
+  stdout.write(files.length === 0 ? 'Nothing had to be changed.\n' : `Completion ${done} ${files.join(', ')}. New shells know it.\n`);
+  return 0;
 }
 
 function beforeDashes(words: readonly string[]): readonly string[] {

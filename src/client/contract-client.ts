@@ -48,6 +48,8 @@ function sent(verb: Verb, path: string, client: Client, rest: Input): Promise<Re
       return client.read(path, queryOf(rest));
     case 'list':
       return client.list(path, queryOf(rest));
+    case 'scan':
+      return client.read(path, { ...queryOf(rest), scan: 'true' });
     case 'delete':
       return client.delete(path, queryOf(rest));
     case 'write':

@@ -1,8 +1,8 @@
-// Renaming as a function of bytes: each LIST and no other, however they are cut.
+// Renaming as a function of bytes: each LIST, SCAN and HELP and no other verb, however they are cut.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRenamer, refusedList, spareVerb } from './list-verb.ts';
+import { createRenamer, refusedVerb } from './list-verb.ts';
 
 const head = (verb: string, path: string, ...headers: string[]) =>
   `${verb} ${path} HTTP/1.1\r\n${['Host: x', ...headers].map((line) => `${line}\r\n`).join('')}\r\n`;
@@ -11,8 +11,24 @@ const chunked = (verb: string, path: string, ...chunks: string[]) =>
   `${head(verb, path, 'Transfer-Encoding: chunked')}${chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')}0\r\n\r\n`;
 
 describe('renaming', () => {
-  const body = fc.constantFrom('', 'a', 'LIST /x HTTP/1.1\r\n\r\n', 'LINK ', '\r\n\r\n', 'LIST ');
-  const verb = fc.constantFrom('GET', 'POST', 'LIST', spareVerb, 'LISTS', 'LIN', 'L', 'LI');
+  const body = fc.constantFrom('', 'a', 'LIST /x HTTP/1.1\r\n\r\n', 'LINK ', '\r\n\r\n', 'SCAN ');
+  const verb = fc.constantFrom(
+    'GET',
+    'POST',
+    'LIST',
+    'SCAN',
+    'HELP',
+    'LINK',
+    'COPY',
+    'BIND',
+    'LISTS',
+    'HEAD',
+    'LIN',
+    'L',
+    'LI',
+    'SC',
+    'HEL',
+  );
   const framed = fc.record({
     verb,
     bodies: fc.array(body, { maxLength: 3 }),
@@ -38,7 +54,7 @@ describe('renaming', () => {
           out += rename(Buffer.from(sent.subarray(at, at + cut))).toString('latin1');
           at += cut;
         }
-        expect(out).toBe(write({ LIST: spareVerb, [spareVerb]: 'LIST' }));
+        expect(out).toBe(write({ LIST: 'LINK', LINK: 'LIST', SCAN: 'COPY', COPY: 'SCAN', HELP: 'BIND', BIND: 'HELP' }));
       }),
       { numRuns: 500 },
     );
@@ -90,7 +106,7 @@ describe('renaming', () => {
 
   it('leaves the packet of the parser alone', () => {
     const packet = Buffer.from('xLIST /a');
-    const found = refusedList(packet, 3) as Buffer;
+    const found = refusedVerb(packet, 3) as Buffer;
     createRenamer()(found);
     expect(packet.toString()).toBe('xLIST /a');
   });
@@ -102,15 +118,24 @@ describe('renaming', () => {
     ['ST /a', 0, 'LIST /a'],
     ['S', 0, 'LIS'],
     ['LIS', 2, 'LIS'],
+    ['SCAN /a', 1, 'SCAN /a'],
+    ['CAN /a', 0, 'SCAN /a'],
+    ['SC', 1, 'SC'],
+    ['HELP /a', 2, 'HELP /a'],
+    ['LP /a', 0, 'HELP /a'],
+    ['ELP /a', 1, 'HELP /a'],
+    ['GET / HTTP/1.1\r\n\r\nSCAN /a', 19, 'SCAN /a'],
+    ['SCAR /a', 1, undefined],
+    ['HELM /a', 2, undefined],
     ['LISP /a', 2, undefined],
     ['POST LIST', 7, 'LIST'],
     ['XXST /a', 2, undefined],
     ['S /a', 0, undefined],
     ['', 0, undefined],
     ['LI', 2, undefined],
-  ])('begins at the LIST that was refused: %j at %d', (packet, at, expected) => {
-    expect(refusedList(Buffer.from(packet), at)?.toString()).toBe(expected);
+  ])('begins at the verb that was refused: %j at %d', (packet, at, expected) => {
+    expect(refusedVerb(Buffer.from(packet), at)?.toString()).toBe(expected);
   });
 
-  it('begins nowhere without a packet', () => expect(refusedList(undefined, 0)).toBeUndefined());
+  it('begins nowhere without a packet', () => expect(refusedVerb(undefined, 0)).toBeUndefined());
 });

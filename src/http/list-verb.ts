@@ -1,32 +1,56 @@
-// Vault's verb LIST, which Node's HTTP parser refuses: renamed to a spare verb of equal length before the parser sees it.
+// The verbs LIST, SCAN and HELP, which Node's HTTP parser refuses: renamed to spare verbs of equal length before the parser sees them.
 
-/** A verb that the parser knows and nobody uses; a client that sends it itself is refused. */
+interface Renaming {
+  readonly verb: 'LIST' | 'SCAN' | 'HELP';
+  /** A verb that the parser knows and nobody uses; a client that sends it itself is refused. */
+  readonly spare: string;
+  /** How many of the verb's letters the parser follows before it refuses: some verb that it knows begins with them. */
+  readonly followed: number;
+}
+
+const renamings: readonly Renaming[] = [
+  { verb: 'LIST', spare: 'LINK', followed: 2 },
+  { verb: 'SCAN', spare: 'COPY', followed: 1 },
+  { verb: 'HELP', spare: 'BIND', followed: 2 },
+];
+
+/** Of LIST. */
 export const spareVerb = 'LINK';
 
-const listVerb = 'LIST ';
-const spare = `${spareVerb} `;
-/** How far the parser follows both. */
-const shared = 2;
+/** What was sent for a method that came out of the parser; undefined when it is not one of the spare verbs. */
+export function sentVerb(method: string | undefined): Renaming['verb'] | undefined {
+  return renamings.find(({ spare }) => spare === method)?.verb;
+}
+
+/** With the blank behind them, each with what it becomes. */
+const swaps: readonly (readonly [from: string, to: string])[] = renamings.flatMap(({ verb, spare }) => [
+  [`${verb} `, `${spare} `],
+  [`${spare} `, `${verb} `],
+]);
+/** A verb and the blank behind it. */
+const verbBytes = 5;
 
 /**
- * What follows in a packet from the LIST on for whose sake the parser refused it at `refusedAt`; undefined when it was
- * another verb. The first letters may have come in an earlier packet, since the spare verb begins with them too.
+ * What follows in a packet from the verb on for whose sake the parser refused it at `refusedAt`; undefined when it was
+ * none of those that are renamed. The first letters may have come in an earlier packet.
  */
-export function refusedList(packet: Buffer | undefined, refusedAt: number): Buffer | undefined {
+export function refusedVerb(packet: Buffer | undefined, refusedAt: number): Buffer | undefined {
   if (packet === undefined || refusedAt >= packet.length) return undefined;
-  const from = Math.max(refusedAt - shared, 0);
-  const missing = shared - (refusedAt - from);
-  const found = Buffer.concat([Buffer.from(listVerb.slice(0, missing)), packet.subarray(from)]);
-  const seen = found.toString('latin1', 0, listVerb.length);
-  return listVerb.startsWith(seen) ? found : undefined;
+  for (const { verb, followed } of renamings) {
+    const from = Math.max(refusedAt - followed, 0);
+    const missing = followed - (refusedAt - from);
+    const found = Buffer.concat([Buffer.from(verb.slice(0, missing)), packet.subarray(from)]);
+    if (`${verb} `.startsWith(found.toString('latin1', 0, verbBytes))) return found;
+  }
+  return undefined;
 }
 
 /** What the next bytes are: the beginning of a request, a line of its head, bytes of its body, and so on. */
 type Expected = 'verb' | 'head' | 'body' | 'chunk size' | 'chunk' | 'trailer' | 'lost';
 
 /**
- * Follows the requests of a connection just far enough to know where each begins, and renames LIST there and nowhere else.
- * The spare verb becomes LIST in its turn, which the parser refuses. Everything keeps its length, and all but the letters
+ * Follows the requests of a connection just far enough to know where each begins, and renames there and nowhere else.
+ * A spare verb becomes the other one in its turn, which the parser refuses. Everything keeps its length, and all but the letters
  * of an unfinished verb goes through at once, so that the parser's own limits hold. What comes after a request that cannot be
  * followed is thrown away: the parser refuses such requests too.
  */
@@ -48,13 +72,13 @@ export function createRenamer(): (packet: Buffer) => Buffer {
         at += 1;
         continue;
       }
-      const verb = bytes.toString('latin1', at, at + listVerb.length);
-      if (verb.length < listVerb.length && (listVerb.startsWith(verb) || spare.startsWith(verb))) {
+      const verb = bytes.toString('latin1', at, at + verbBytes);
+      if (verb.length < verbBytes && swaps.some(([from]) => from.startsWith(verb))) {
         held = Buffer.from(bytes.subarray(at));
         return bytes.subarray(0, at);
       }
-      if (verb === listVerb) bytes.write(spare, at, 'latin1');
-      else if (verb === spare) bytes.write(listVerb, at, 'latin1');
+      const to = swaps.find(([from]) => from === verb)?.[1];
+      if (to !== undefined) bytes.write(to, at, 'latin1');
       tracker.begin();
     }
     return bytes.subarray(0, at);

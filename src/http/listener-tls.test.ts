@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { getRequest, listening, refusalOf, timed } from '../../test/foundation/listening.ts';
 import { localhostCertificate, localhostKey } from '../../test/foundation/localhost.ts';
@@ -46,6 +46,32 @@ describe('TLS', () => {
     expect(unknown).toBeInstanceOf(Error);
     expect(server.seen).toHaveLength(1);
   });
+
+  it.each([
+    ['asked', true],
+    ['none', false],
+  ] as const)(
+    'whose client certificates are %s lets everybody in: it sees those that are shown is %s',
+    async (clientCertificates, sees) => {
+      const shown: boolean[] = [];
+      const listener = createListener({
+        log: silentLog,
+        tls: { certificate: localhostCertificate, key: localhostKey, clientCertificates },
+        handle(request, response) {
+          shown.push('raw' in (request.socket as TLSSocket).getPeerCertificate());
+          response.end();
+        },
+      });
+      const { port } = await listener.listen('127.0.0.1', 0);
+      afterwards(() => listener.drain(100));
+      for (const own of [{}, { cert: localhostCertificate, key: localhostKey }]) {
+        const client = await openRaw({ port, tls: own });
+        await client.send(getRequest('/a'));
+        expect((await client.answer()).status).toBe(200);
+      }
+      expect(shown).toEqual([false, sees]);
+    },
+  );
 
   it('that is spoken to in clear ends the connection at once', async () => {
     const lines: string[] = [];

@@ -1,23 +1,15 @@
 // Listens for HTTP and HTTPS: limits, the verb LIST, and an orderly end that answers what is under way.
 
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
-import { refusedList, spareVerb } from './list-verb.ts';
+import { refusedVerb, sentVerb } from './list-verb.ts';
 import { captureReading, isRenamed, listenersOf } from './renamed-connection.ts';
-
-export interface TlsOptions {
-  /** PEM. */
-  readonly certificate: string | Buffer;
-  readonly key: string | Buffer;
-  /** PEM of the authorities that client certificates must come from; without it none is asked for. */
-  readonly clientAuthorities?: string | Buffer;
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
-  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
-}
+import { clientCertificateOptions, contextOptions, type TlsOptions } from './tls.ts';
+import { clearSocket, openSocketTo, type UnixSocket } from './unix-socket.ts';
 
 export interface ListenerLimits {
   /** Until the header of a request is there, ms. */
@@ -25,6 +17,8 @@ export interface ListenerLimits {
   /** Until a whole request is there, ms. */
   readonly requestTimeout: number;
   readonly keepAliveTimeout: number;
+  /** From a request's head to the end of its answer, ms; 0 is without limit. */
+  readonly writeTimeout: number;
   readonly maxHeaderBytes: number;
 }
 
@@ -32,6 +26,7 @@ export const defaultLimits: ListenerLimits = {
   headersTimeout: 10_000,
   requestTimeout: 90_000,
   keepAliveTimeout: 300_000,
+  writeTimeout: 0,
   maxHeaderBytes: 64 * 1024,
 };
 
@@ -45,6 +40,10 @@ export interface ListenerOptions {
 export interface Listener {
   /** Port 0 takes a free one. Throws Fault `usage` in one sentence when the address cannot be had. */
   listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>;
+  /** A socket in the file system. Throws Fault `usage` as `listen` does. */
+  listenUnix(socket: UnixSocket): Promise<void>;
+  /** Certificates and authorities for connections to come; open ones go on. Throws Fault `usage` and keeps the old ones. */
+  renew(tls: TlsOptions): void;
   /** Takes no more requests, answers those under way, and after `grace` ms ends what is left. */
   drain(grace: number): Promise<void>;
 }
@@ -64,7 +63,8 @@ export function createListener({ handle, tls, limits = defaultLimits, log }: Lis
   };
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     if (draining) response.setHeader('connection', 'close');
-    if (request.method === spareVerb && !isRenamed(request.socket)) refuseRequest(response);
+    if (limits.writeTimeout > 0) limitWriting(response, limits.writeTimeout);
+    if (sentVerb(request.method) !== undefined && !isRenamed(request.socket)) refuseRequest(response);
     else handle(request, response);
   };
   const server = createServerFor(tls, options, answer);
@@ -86,24 +86,37 @@ export function createListener({ handle, tls, limits = defaultLimits, log }: Lis
     // The parser that was left behind may still time out, and one that failed fails at every packet.
     if (captured.has(connection) || connection.writableEnded) return;
     const list =
-      error.code === 'HPE_INVALID_METHOD' && !isRenamed(connection) ? refusedList(error.rawPacket, error.bytesParsed ?? 0) : undefined;
+      error.code === 'HPE_INVALID_METHOD' && !isRenamed(connection) ? refusedVerb(error.rawPacket, error.bytesParsed ?? 0) : undefined;
     if (list === undefined) refuse(error, connection);
     else takeOver(connection, list);
   });
   server.on('tlsClientError', (error) => log.debug('a TLS handshake failed', { error }));
 
+  const bind = (at: ListenOptions, name: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const fail = (error: NodeJS.ErrnoException) => reject(cannotListen(name, error));
+      server.once('error', fail);
+      server.listen(at, () => {
+        server.off('error', fail);
+        server.on('error', (error) => log.error('the listener failed', { error }));
+        resolve();
+      });
+    });
+
   return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        const fail = (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error));
-        server.once('error', fail);
-        server.listen(port, host, () => {
-          server.off('error', fail);
-          server.on('error', (error) => log.error('the listener failed', { error }));
-          const address = server.address() as AddressInfo;
-          resolve({ host: address.address, port: address.port });
-        });
-      }),
+    async listen(host, port) {
+      await bind({ host, port }, host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+      const address = server.address() as AddressInfo;
+      return { host: address.address, port: address.port };
+    },
+    async listenUnix(socket) {
+      await clearSocket(socket);
+      await bind({ path: socket.path }, socket.path);
+      openSocketTo(socket);
+    },
+    renew(renewed) {
+      if (tls !== undefined) (server as TlsServer).setSecureContext(contextOptions(renewed));
+    },
     async drain(grace) {
       draining = true;
       // Called by close. Node's own would cut off answers that are handed over but not sent yet.
@@ -133,11 +146,14 @@ function createServerFor(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   if (tls === undefined) return createServer(options, answer);
-  try {
-    return createTlsServer({ ...options, ...tlsSettings(tls), handshakeTimeout: options.headersTimeout }, answer);
-  } catch (thrown) {
-    throw new Fault('usage', 'the TLS certificate, key and authorities do not fit together, or are not PEM', { cause: thrown });
-  }
+  const secure = { ...contextOptions(tls), ...clientCertificateOptions(tls), handshakeTimeout: options.headersTimeout };
+  return createTlsServer({ ...options, ...secure }, answer);
+}
+
+/** Whoever does not read the answer does not hold it in memory for ever. */
+function limitWriting(response: ServerResponse, timeout: number): void {
+  const late = setTimeout(() => response.socket?.destroy(), timeout);
+  response.once('close', () => clearTimeout(late));
 }
 
 /** The answer that is being written, or waits for its handler; those to pipelined requests follow it. */
@@ -206,21 +222,14 @@ function refuseRequest(response: ServerResponse): void {
   response.writeHead(405, { ...headers, connection: 'close' }).end(refusalBody);
 }
 
-function tlsSettings(tls: TlsOptions): Record<string, unknown> {
-  return {
-    cert: tls.certificate,
-    key: tls.key,
-    minVersion: tls.minVersion ?? 'TLSv1.2',
-    maxVersion: tls.maxVersion ?? 'TLSv1.3',
-    ...(tls.clientAuthorities === undefined ? {} : { ca: tls.clientAuthorities, requestCert: true, rejectUnauthorized: true }),
-  };
-}
-
-function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): Fault {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+function cannotListen(address: string, error: NodeJS.ErrnoException): Fault {
   if (error.code === 'EADDRINUSE')
     return new Fault('usage', `${address} is in use by another process; end it or choose another address`, { cause: error });
   if (error.code === 'EACCES')
-    return new Fault('usage', `this user may not listen on ${address}; choose a port above 1023`, { cause: error });
+    return new Fault(
+      'usage',
+      `this user may not listen on ${address}; choose ${address.startsWith('/') ? 'another path' : 'a port above 1023'}`,
+      { cause: error },
+    );
   return new Fault('usage', `cannot listen on ${address} (${error.code ?? 'unknown reason'})`, { cause: error });
 }

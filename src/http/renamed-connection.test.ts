@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EchoServer, startEcho } from '../../test/foundation/echo-server.ts';
 import { localhostCertificate } from '../../test/foundation/localhost.ts';
 import { openRaw, type RawAnswer, type RawClient } from '../../test/foundation/raw-http.ts';
-import { spareVerb } from './list-verb.ts';
+import { sentVerb, spareVerb } from './list-verb.ts';
 
 const head = (verb: string, path: string, ...headers: string[]) =>
   `${verb} ${path} HTTP/1.1\r\n${['Host: x', ...headers].map((line) => `${line}\r\n`).join('')}\r\n`;
@@ -20,7 +20,7 @@ const chunked = (verb: string, path: string, ...chunks: string[]) =>
 function told({ status, body }: RawAnswer): string {
   if (status !== 200) return String(status);
   const seen = JSON.parse(body) as { method: string; url: string; body: string };
-  return `${seen.method === spareVerb ? 'LIST' : seen.method} ${seen.url}${seen.body === '' ? '' : ` [${seen.body}]`}`;
+  return `${sentVerb(seen.method) ?? seen.method} ${seen.url}${seen.body === '' ? '' : ` [${seen.body}]`}`;
 }
 
 describe.each([
@@ -51,6 +51,26 @@ describe.each([
     return all;
   };
 
+  it('LIST, SCAN and HELP take turns on one connection', async () => {
+    const client = await open();
+    for (const verb of ['SCAN', 'GET', 'HELP', 'LIST', 'SCAN', 'HELP']) await client.send(head(verb, '/a'));
+    expect(await answers(client, 6)).toStrictEqual(['SCAN /a', 'GET /a', 'HELP /a', 'LIST /a', 'SCAN /a', 'HELP /a']);
+  });
+
+  it.each(['COPY', 'BIND'])('the spare verb %s itself is refused', async (verb) => {
+    for (const before of [[], [head('SCAN', '/a')]]) {
+      const client = await open();
+      for (const request of before) {
+        await client.send(request);
+        await client.answer();
+      }
+      await client.send(head(verb, '/secret'));
+      expect(await client.answer()).toMatchObject({ status: 405, body: '{"errors":[]}\n' });
+      await client.closed();
+    }
+    expect(server.seen.some(({ url }) => url === '/secret')).toBe(false);
+  });
+
   it('LIST is answered, with its path, query and client', async () => {
     const client = await open();
     await client.send(head('LIST', '/v1/secret/metadata/?after=b'));
@@ -58,13 +78,13 @@ describe.each([
     expect(server.seen).toMatchObject([{ method: spareVerb, remote: '127.0.0.1' }]);
   });
 
-  it('LIST may be cut in two anywhere', async () => {
-    const whole = head('LIST', '/v1/a');
+  it.each(['LIST', 'SCAN', 'HELP'])('%s may be cut in two anywhere', async (verb) => {
+    const whole = head(verb, '/v1/a');
     const cuts = Array.from({ length: whole.length - 1 }, (_, index) => index + 1);
     for (const at of cuts) {
       const client = await open();
       await client.send(whole.slice(0, at), whole.slice(at));
-      expect(told(await client.answer()), `cut at ${at}`).toBe('LIST /v1/a');
+      expect(told(await client.answer()), `cut at ${at}`).toBe(`${verb} /v1/a`);
       client.end();
     }
   });
@@ -162,19 +182,22 @@ describe.each([
     expect(server.seen.map(({ url }) => url)).toStrictEqual(['/a']);
   });
 
-  it.each(['list', 'List', 'LISTS', 'LIS', 'LISTEN', 'SCAN', 'HELP', 'MOST', 'XLIST'])('the verb %s is refused', async (verb) => {
-    for (const before of [[], [head('LIST', '/a')]]) {
-      const client = await open();
-      for (const request of before) {
-        await client.send(request);
-        await client.answer();
+  it.each(['list', 'List', 'LISTS', 'LIS', 'LISTEN', 'SCANS', 'scan', 'HELPER', 'MOST', 'XLIST'])(
+    'the verb %s is refused',
+    async (verb) => {
+      for (const before of [[], [head('LIST', '/a')]]) {
+        const client = await open();
+        for (const request of before) {
+          await client.send(request);
+          await client.answer();
+        }
+        await client.send(head(verb, '/secret'));
+        expect(await client.answer()).toMatchObject({ status: 405, body: '{"errors":[]}\n' });
+        await client.closed();
       }
-      await client.send(head(verb, '/secret'));
-      expect(await client.answer()).toMatchObject({ status: 405, body: '{"errors":[]}\n' });
-      await client.closed();
-    }
-    expect(server.seen.some(({ url }) => url === '/secret')).toBe(false);
-  });
+      expect(server.seen.some(({ url }) => url === '/secret')).toBe(false);
+    },
+  );
 
   it('reads and lists alternate on one connection of a keep-alive client', async () => {
     const agent = tls

@@ -175,14 +175,14 @@ function nameOfCommand(): string {
   return process.env['CASEMATE_INVOKED_AS'] ?? 'casemate';
 }
 
-const serverHelp = (name: string): string =>
+export const serverHelp = (name: string): string =>
   programHelp(`${name} server [options]`, {
     help: 'Runs the secrets server. With a configuration it starts sealed, and is unsealed through the API or by its seal stanza; with -dev it runs unsealed, in memory, with a KV store at secret/ and a root token.',
     examples: { 'Run what a configuration says': 'server -config=server.hcl', 'Try it out': 'server -dev -dev-root-token-id=root' },
     flags: serveFlags,
   });
 
-const startHelp = (name: string): string =>
+export const startHelp = (name: string): string =>
   programHelp(`${name} start [options]`, {
     help: 'Runs the development server: a store on disk that unseals itself. The first start makes it, mounts a KV store at secret/, and writes the root token to the file root-token in the data folder.',
     examples: { 'Run it beside another': 'start -data=second -address=127.0.0.1:8300' },

@@ -2,8 +2,11 @@
 
 import type { Fields, Values } from './fields.ts';
 
-/** The operations that a route declares. `write` is POST and PUT: create or update, as the route's existence check says. */
-export type Verb = 'read' | 'list' | 'write' | 'patch' | 'delete';
+/**
+ * The operations that a route declares. `write` is POST and PUT: create or update, as the route's existence check says;
+ * `scan` lists all levels at once.
+ */
+export type Verb = 'read' | 'list' | 'scan' | 'write' | 'patch' | 'delete';
 
 export interface OperationSpec {
   readonly summary: string;

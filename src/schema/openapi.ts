@@ -27,7 +27,10 @@ export function openapiFor(mounts: readonly MountedContract[], version = ''): Js
   };
 }
 
-const methods = { read: 'get', list: 'get', write: 'post', patch: 'patch', delete: 'delete' } as const satisfies Record<Verb, string>;
+const methods = { read: 'get', list: 'get', scan: 'get', write: 'post', patch: 'patch', delete: 'delete' } as const satisfies Record<
+  Verb,
+  string
+>;
 
 function pathItem(route: RouteSpec, mount: string): Json {
   const captures = new Set([...route.path.matchAll(/\{([^}.]+)(?:\.\.\.)?\}/g)].map((found) => found[1] as string));
@@ -39,8 +42,9 @@ function pathItem(route: RouteSpec, mount: string): Json {
     ...(route.exists === true ? { 'x-vault-createSupported': true } : {}),
   };
   for (const [verb, operation] of Object.entries(route.operations) as [Verb, OperationSpec][]) {
-    // List shares GET with read: where both exist, the read is described and takes `list`.
+    // List and scan share GET with read: where both exist, the read is described and takes `list`.
     if (verb === 'list' && route.operations.read !== undefined) continue;
+    if (verb === 'scan') continue;
     item[methods[verb]] = operationObject({ route, verb, operation, mount, captures });
   }
   return item;

@@ -1,17 +1,19 @@
 // The secrets server without its sockets: sealed or unsealed, it answers requests; what is open only while unsealed is in unsealed.ts.
 
-import { identity } from '../api/identity.ts';
 import type { Clock } from '../base/clock.ts';
+import type { LockoutConfigs } from '../base/config/config.ts';
+import { defaultLockout } from '../base/config/lockout.ts';
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import type { Cors } from '../http/cors.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
 import { compileContract } from '../schema/routes.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { DeclaredDevice } from './audit/devices.ts';
+import type { DeclaredDevice } from './audit/table.ts';
 import { openBarrier } from './barrier/barrier.ts';
 import { callerToken } from './core/caller-token.ts';
-import { type EngineKind, type EngineRequest, engine, type OpenEngine } from './core/engine.ts';
+import type { EngineKind, EngineRequest, Host, OpenEngine } from './core/engine.ts';
 import type { Reply, WireRequest } from './core/exchange.ts';
 import { layFoundation } from './core/foundation.ts';
 import type { Life } from './core/life.ts';
@@ -21,14 +23,22 @@ import { cubbyhole } from './engines/cubbyhole/kind.ts';
 import { kv } from './engines/kv/kind.ts';
 import { transit } from './engines/transit/kind.ts';
 import { openTokenMethod } from './identity/token-method.ts';
+import type { FoundToken } from './identity/tokens.ts';
+import { identityKind } from './identity-store/kind.ts';
+import { loginMethods } from './login-methods.ts';
 import type { NewMount } from './mounts/mounts.ts';
 import { type MountRecord, requestPath } from './mounts/record.ts';
 import type { Mounted } from './mounts/router.ts';
+import { quotaGate } from './quotas/gate.ts';
 import { createKeeper } from './seal/keeper.ts';
 import { openAudit } from './system/audit.ts';
+import { openCors } from './system/cors.ts';
+import { openExplain } from './system/explain.ts';
 import { openSystem } from './system/kind.ts';
 import { openLeases } from './system/leases.ts';
+import { openLockedUsers } from './system/locked-users.ts';
 import { openMounts } from './system/mounts.ts';
+import { openOperators } from './system/operators.ts';
 import { openPolicies } from './system/policies.ts';
 import { type InitInput, type InitialKeys, initialize, openSeal, type SealParts, type ServerFacts, submit } from './system/seal.ts';
 import { openTools } from './system/tools.ts';
@@ -51,6 +61,8 @@ export interface ServerSettings {
   readonly facts: ServerFacts;
   readonly ttl: SystemTtl;
   readonly cacheBytes: number;
+  /** When failed logins lock users out; as in Vault by default. */
+  readonly lockouts?: LockoutConfigs;
   readonly auditDirectory: string | undefined;
   readonly clusterName: string | undefined;
   /** The first root token, for development; made up otherwise. */
@@ -74,6 +86,8 @@ export interface SecretsServer {
   seal(): Promise<void>;
   /** Opens audit files anew, after they were moved away. */
   reopenAudit(): Promise<void>;
+  /** Cross-origin access; undefined while sealed, and while no other origin is allowed. */
+  cors(): Cors | undefined | Promise<Cors | undefined>;
   readonly sealed: boolean;
 }
 
@@ -92,7 +106,9 @@ export function createServer(parts: ServerParts): SecretsServer {
       uuid,
       log,
       metrics,
+      version: settings.facts.version,
       ttl: settings.ttl,
+      lockouts: settings.lockouts ?? { all: defaultLockout, methods: {} },
       cacheBytes: settings.cacheBytes,
       auditDirectory: settings.auditDirectory,
       kinds: (made) => kindsOf(parts, sealRoutes, made),
@@ -169,6 +185,7 @@ export function createServer(parts: ServerParts): SecretsServer {
     },
     seal: end,
     reopenAudit: async () => unsealed?.audit.reopen(),
+    cors: () => unsealed?.cors.read(),
     get sealed() {
       return unsealed === undefined;
     },
@@ -209,28 +226,39 @@ function pipelineOf({ clock, metrics, log }: ServerParts, whileSealed: Mounted, 
       refresh: sealed,
       table: sealed,
       router: { find: sealed, open: sealed, locate: sealed, close: sealed },
+      quota: sealed,
       tokens: { find: sealed, use: sealed, revoke: sealed },
       aclFor: sealed,
+      subjects: { of: sealed },
+      login: sealed,
       leases: { issue: sealed },
       wrap: sealed,
       audit: { active: false, request: sealed, response: sealed },
+      underWay: new Set(),
     });
-  const { cache, mounts, router, tokens, policies, leases, wrapping, audit } = unsealed;
+  const { cache, mounts, router, tokens, policies, leases, wrapping, audit, identity, login } = unsealed;
   return createPipeline({
     ...common,
     sealed: () => false,
-    refresh: () => cache.refresh(),
+    refresh() {
+      const waiting = cache.refresh();
+      return waiting === undefined ? audit.follow() : waiting.then(() => audit.follow());
+    },
     table: () => mounts.table(),
     router,
+    quota: quotaGate(unsealed.quotas),
     tokens: {
       find: (token) => tokens.find(token),
       use: (found) => tokens.use(found),
       revoke: async (key) => void (await tokens.revoke(key)),
     },
-    aclFor: (names) => policies.aclFor(names),
+    subjects: identity.subjects,
+    login,
+    aclFor: (names, subject) => policies.aclFor(names, subject?.templating),
     leases,
     wrap: (body, options) => wrapping.wrap(body, options),
     audit,
+    underWay: unsealed.underWay,
   });
 }
 
@@ -264,28 +292,39 @@ function kindsOf(parts: ServerParts, sealRoutes: OpenEngine, unsealed: Unsealed)
     kv,
     transit,
     cubbyhole,
-    {
-      type: 'identity',
-      table: 'secret',
-      description: identity.description,
-      open: () => engine<typeof identity>({ contract: identity, handlers: {} }),
-    },
+    ...loginMethods(unsealed),
+    identityKind({
+      ...unsealed.identity,
+      uuid: parts.uuid,
+      mounts: async () => (await mounts.table()).mounts.map((record) => ({ ...record, path: requestPath(record) })),
+    }),
     { type: 'system', table: 'secret', description: 'the server itself', open: () => systemEngine(parts, sealRoutes, unsealed, contracts) },
-    { type: 'token', table: 'auth', description: 'token based credentials', open: () => tokenEngine(parts, unsealed) },
+    { type: 'token', table: 'auth', description: 'token based credentials', open: (host) => tokenEngine(parts, unsealed, host) },
   ];
 }
 
 function systemEngine(
-  { random, clock, uuid, metrics, settings }: ServerParts,
+  { storage, random, clock, uuid, log, metrics, settings }: ServerParts,
   sealRoutes: OpenEngine,
-  { mounts, router, policies, tokens, leases, wrapping, audit, retirement, aclOf, storageOf, foundation, resumeRevocations }: Unsealed,
+  unsealed: Unsealed,
   contracts: Parameters<typeof openTools>[0]['contracts'],
 ): OpenEngine {
+  const { mounts, router, policies, tokens, leases, wrapping, audit, retirement, aclOf, resumeRevocations } = unsealed;
+  const aclOfEntry = unsealed.aclOfToken;
   const { version } = settings.facts;
   const hasSudo = async (request: EngineRequest, path: string) => (await aclOf(request))?.hasSudo(path) === true;
   const accessorOf = async (wanted: string) => (await mounts.table()).mounts.find((mount) => mount.uuid === wanted)?.accessor;
-  const aclOfFound = async (policiesOf: readonly string[] | undefined) =>
-    policiesOf === undefined ? undefined : policies.aclFor(policiesOf);
+  const aclOfFound = async (found: FoundToken | undefined) => (found === undefined ? undefined : aclOfEntry(found.entry));
+  const acls = {
+    policies,
+    aclOf,
+    aclOfToken: async (token: string) => aclOfFound(await tokens.find(token)),
+    aclOfAccessor: async (accessor: string) => aclOfFound(await tokens.byAccessor(accessor)),
+  };
+  const routeOf = async (path: string) => {
+    const mounted = await router.find(await mounts.table(), path);
+    return mounted?.routes.match(path.slice(mounted.path.length))?.route.spec;
+  };
   return openSystem({
     seal: sealRoutes,
     mounts: openMounts({
@@ -295,26 +334,30 @@ function systemEngine(
       uuid,
       systemTtl: () => settings.ttl,
       aclOf,
-      isEmpty: async (mount) => (await storageOf(mount).list('', { limit: 1 })).length === 0,
       retire: (mount) => retirement.retire(mount),
     }),
-    policies: openPolicies({
-      policies,
-      aclOf,
-      aclOfToken: async (token) => aclOfFound((await tokens.find(token))?.entry.policies),
-      aclOfAccessor: async (accessor) => aclOfFound((await tokens.byAccessor(accessor))?.entry.policies),
-    }),
+    policies: openPolicies(acls),
+    explain: openExplain({ ...acls, routeOf }),
     leases: openLeases({ leases, clock, hasSudo, accessorOf, tidy: () => void resumeRevocations() }),
     wrapping: openWrapping({ wrapping, aclOf, callerToken }),
     audit: openAudit(audit),
-    tools: openTools({ random, version, metrics, contracts, installed: () => foundation.created }),
+    cors: openCors(unsealed.cors),
+    lockedUsers: openLockedUsers({ lockout: unsealed.lockout, table: () => mounts.table() }),
+    ...openOperators({ storage, clock, random, uuid, log, version }, unsealed),
+    tools: openTools({ random, version, metrics, contracts, versions: unsealed.versions }),
   });
 }
 
-function tokenEngine({ clock }: ServerParts, { tokens, tokenRoles, policies, aclOf, resumeRevocations }: Unsealed): OpenEngine {
+function tokenEngine(
+  { clock }: ServerParts,
+  { tokens, tokenRoles, policies, aclOf, identity, resumeRevocations }: Unsealed,
+  { mount }: Host,
+): OpenEngine {
   return openTokenMethod({
     tokens,
     roles: tokenRoles,
+    identity,
+    mount,
     clock,
     policyExists: async (name) => (await policies.get(name)) !== undefined,
     hasSudo: async (request, path) => (await aclOf(request))?.hasSudo(path) === true,

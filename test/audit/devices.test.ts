@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { DeclaredDevice } from '../../src/secrets/audit/devices.ts';
+import type { DeclaredDevice } from '../../src/secrets/audit/table.ts';
 import { openMemory } from '../../src/storage/backends/memory.ts';
 import { startTestServer, type TestServer } from '../suites/server.ts';
 import { enableDevice, hashOf, linesFor, readLines } from './lines.ts';
@@ -101,7 +101,9 @@ describe('devices', () => {
     await enableDevice(server, 'f');
     const enable = (path: string, type?: string) =>
       server.call('PUT', `sys/audit/${path}`, { body: { type, options: { file_path: 'b.log' } } });
-    expect((await enable('g', 'socket')).body.errors[0]).toContain('unknown backend type: "socket"');
+    expect((await enable('g', 'syslog')).body.errors[0]).toContain('unknown backend type: "syslog"');
+    for (const type of ['socket', 'http'])
+      expect((await enable('g', type)).body.errors[0]).toContain('cannot be enabled through the API; declare it in the configuration');
     expect((await enable('g')).status).toBe(400);
     expect((await enable('f', 'file')).body.errors).toStrictEqual(['path already in use']);
     expect((await enable('f/below', 'file')).body.errors).toStrictEqual(['path already in use']);

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TlsOptions } from '../../src/http/listener.ts';
+import type { TlsOptions } from '../../src/http/tls.ts';
 
 /** PEM, for 127.0.0.1 and localhost; its own authority. */
 export const certificatePath = join(import.meta.dirname, 'fixtures', 'certificate.pem');

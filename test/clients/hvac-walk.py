@@ -218,6 +218,30 @@ def rest():
     step("audit hash of no device", lambda: sys_.calculate_hash("none", "x"))
     step("list audit devices", lambda: sys_.list_enabled_audit_devices()["data"])
     step("ha status", lambda: len(client.read("sys/ha-status")["data"]["nodes"]))
+    step("limit", lambda: sys_.create_or_update_quota("calls", rate=1000, interval="2s", path="kv1/"))
+    step("read limit", lambda: sys_.read_quota("calls")["data"])
+    step("list limits", lambda: sys_.list_quotas()["data"]["keys"])
+    step("delete limit", lambda: sys_.delete_quota("calls"))
+
+
+def ceremonies(keys):
+    sys_ = client.sys
+    step("no generation", lambda: sys_.read_root_generation_progress())
+    started = sys_.start_root_token_generation(otp="a" * 28)
+    step("generation", lambda: {"started": started["started"], "required": started["required"]})
+    step("generation again", lambda: sys_.start_root_token_generation(otp="a" * 28))
+    nonce = started["nonce"]
+    step("generation by shares", lambda: [sys_.generate_root(key, nonce)["complete"] for key in keys[:3]])
+    sys_.start_root_token_generation(otp="a" * 28)
+    step("cancel generation", sys_.cancel_root_generation)
+    rekey = sys_.start_rekey(secret_shares=5, secret_threshold=3)
+    step("rekey", lambda: {"t": rekey["t"], "n": rekey["n"], "progress": sys_.read_rekey_progress()["progress"]})
+    step("cancel rekey", sys_.cancel_rekey)
+    rekey = sys_.start_rekey(secret_shares=5, secret_threshold=3)
+    made = sys_.rekey_multi(keys[:3], nonce=rekey["nonce"])
+    step("rekeyed", lambda: {"complete": made["complete"], "keys": len(made["keys"])})
+    step("backup", lambda: sys_.read_backup_keys())
+    return made["keys"]
 
 
 def seal(keys):
@@ -235,4 +259,4 @@ def seal(keys):
 shares = initialise()
 for part in (mounts, kv_v1, kv_v2, policies, tokens, leases, wrapping, rest):
     part()
-seal(shares)
+seal(ceremonies(shares))

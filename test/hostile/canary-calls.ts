@@ -1,6 +1,9 @@
 // One sound request for every operation of every route, with marked secrets wherever a secret may stand.
 
 import { type Call, type Known, marked } from './canary.ts';
+import { identityMade, identityMounts, identityUsed } from './canary-identity.ts';
+import { loginMounts, loginsMade } from './canary-logins.ts';
+import { operatorCalls } from './canary-operators.ts';
 import { transitMade, transitUsed } from './canary-transit.ts';
 
 const entitled = true;
@@ -13,6 +16,7 @@ const kv: readonly Call[] = [
   { route: 'kv-v1.secret.write', path: 'kv/a', body: { password: marked('kv1'), deep: [{ more: marked('kv1 deep') }] } },
   { route: 'kv-v1.secret.read', path: 'kv/a', entitled },
   { route: 'kv-v1.secret.list', path: 'kv' },
+  { route: 'kv-v1.secret.scan', path: 'kv' },
   { route: 'kv-v2.config.write', path: 'kv2/config', body: { max_versions: 5 } },
   { route: 'kv-v2.config.read', path: 'kv2/config' },
   { route: 'kv-v2.data.write', path: 'kv2/data/a', body: { data: { password: marked('kv2') } } },
@@ -23,6 +27,7 @@ const kv: readonly Call[] = [
   { route: 'kv-v2.metadata.patch', path: 'kv2/metadata/a', body: { custom_metadata: { team: 'blue' } }, headers: merge },
   { route: 'kv-v2.metadata.read', path: 'kv2/metadata/a' },
   { route: 'kv-v2.metadata.list', path: 'kv2/metadata' },
+  { route: 'kv-v2.metadata.scan', path: 'kv2/metadata' },
   { route: 'kv-v2.delete.write', path: 'kv2/delete/a', body: { versions: [1] } },
   { route: 'kv-v2.undelete.write', path: 'kv2/undelete/a', body: { versions: [1] } },
   { route: 'kv-v2.destroy.write', path: 'kv2/destroy/a', body: { versions: [1] } },
@@ -33,6 +38,7 @@ const kv: readonly Call[] = [
   { route: 'kv-v2.misplaced.patch', path: 'kv2/elsewhere', body: { password: marked('kv2 misplaced') }, headers: merge, status: 404 },
   { route: 'kv-v2.misplaced.read', path: 'kv2/elsewhere', status: 404 },
   { route: 'kv-v2.misplaced.list', path: 'kv2/elsewhere', status: 404 },
+  { route: 'kv-v2.misplaced.scan', path: 'kv2/elsewhere', status: 404 },
   { route: 'kv-v2.misplaced.delete', path: 'kv2/elsewhere', status: 404 },
   { route: 'cubbyhole.secret.write', path: 'cubbyhole/a', body: { password: marked('cubbyhole') } },
   { route: 'cubbyhole.secret.read', path: 'cubbyhole/a', entitled },
@@ -69,6 +75,11 @@ const tokensByAccessor = (known: Known): readonly Call[] => [
   { route: 'token.lookupAccessor.write', path: 'auth/token/lookup-accessor', body: { accessor: known.accessor } },
   { route: 'token.renewAccessor.write', path: 'auth/token/renew-accessor', body: { accessor: known.accessor } },
   { route: 'sys-policies.capabilities.write', path: 'sys/capabilities', body: { paths: ['kv/a'], token: marked('token') } },
+  {
+    route: 'sys-explain.explain.write',
+    path: 'sys/policies/explain',
+    body: { path: 'kv/a', operation: 'update', token: marked('token'), data: { password: marked('explained') } },
+  },
   { route: 'sys-policies.capabilitiesSelf.write', path: 'sys/capabilities-self', body: { paths: ['kv/a'], token: marked('ignored') } },
   {
     route: 'sys-policies.capabilitiesAccessor.write',
@@ -99,6 +110,7 @@ const leases = (known: Known): readonly Call[] => [
   { route: 'sys-leases.revokeForce.write', path: 'sys/leases/revoke-force/kv', body: {} },
   { route: 'sys-leases.oldRevokePrefix.write', path: 'sys/revoke-prefix/kv', body: {} },
   { route: 'sys-leases.oldRevokeForce.write', path: 'sys/revoke-force/kv', body: {} },
+  { route: 'sys-leases.revocations.read', path: 'sys/leases/revocations' },
   { route: 'sys-leases.tidy.write', path: 'sys/leases/tidy', body: {} },
   { route: 'sys-leases.count.read', path: 'sys/leases/count?type=irrevocable' },
   { route: 'sys-leases.leases.read', path: 'sys/leases?type=irrevocable' },
@@ -182,11 +194,14 @@ const system: readonly Call[] = [
   { route: 'sys-tools.hashWith.write', path: 'sys/tools/hash/sha2-512', body: { input: base64(marked('to hash')) } },
   { route: 'sys-tools.random.write', path: 'sys/tools/random', body: {} },
   { route: 'sys-tools.randomBytes.write', path: 'sys/tools/random/8', body: {} },
+  { route: 'sys-tools.randomFrom.write', path: 'sys/tools/random/platform/8', body: {} },
   { route: 'sys-tools.openapi.read', path: 'sys/internal/specs/openapi' },
   { route: 'sys-tools.openapi.write', path: 'sys/internal/specs/openapi', body: {} },
   { route: 'sys-tools.metrics.read', path: 'sys/metrics?format=prometheus' },
   { route: 'sys-tools.metrics.read', path: 'sys/metrics' },
-  { route: 'sys-tools.cors.read', path: 'sys/config/cors' },
+  { route: 'sys-cors.cors.write', path: 'sys/config/cors', body: { allowed_origins: 'https://console.example' } },
+  { route: 'sys-cors.cors.read', path: 'sys/config/cors' },
+  { route: 'sys-cors.cors.delete', path: 'sys/config/cors' },
   { route: 'sys-tools.versionHistory.list', path: 'sys/version-history' },
   { route: 'sys-seal.init.read', path: 'sys/init' },
   { route: 'sys-seal.init.write', path: 'sys/init', body: { root_token_pgp_key: marked('pgp') }, status: 400 },
@@ -217,9 +232,15 @@ const ending = (known: Known): readonly Call[] => [
 /** In the order in which they must be made; the parts are asked for one after the other, since later ones use what earlier ones brought. */
 export const soundCalls: readonly ((known: Known) => readonly Call[])[] = [
   () => system,
+  operatorCalls,
   () => kv,
   transitMade,
   transitUsed,
+  loginMounts,
+  loginsMade,
+  identityMounts,
+  identityMade,
+  identityUsed,
   tokens,
   tokensByAccessor,
   leases,

@@ -28,6 +28,8 @@ const mounts: Readonly<Record<string, string>> = {
   identity: 'identity/',
   transit: 'transit/',
   token: 'auth/token/',
+  approle: 'auth/approle/',
+  userpass: 'auth/userpass/',
 };
 const mountOf = (file: string): string => (file.startsWith('sys-') ? 'sys/' : (mounts[file] as string));
 

@@ -76,7 +76,11 @@ function isContract(value: unknown): value is Contract {
   return typeof value === 'object' && value !== null && 'routes' in value && 'description' in value;
 }
 
-export const methods = { read: 'GET', list: 'LIST', write: 'POST', patch: 'PATCH', delete: 'DELETE' } as const satisfies Record<
-  Verb,
-  string
->;
+export const methods = {
+  read: 'GET',
+  list: 'LIST',
+  scan: 'SCAN',
+  write: 'POST',
+  patch: 'PATCH',
+  delete: 'DELETE',
+} as const satisfies Record<Verb, string>;

@@ -227,8 +227,8 @@ describe('tuning', () => {
   test('a kv mount that holds secrets does not lose them', async () => {
     const kv = await mount('kv');
     await call('POST', `${kv}/a`, { body: { x: '1' } });
-    expect((await tune(kv, { options: { version: '2' } })).status).toBe(400);
-    expect((await call('GET', `${kv}/a`)).body.data).toEqual({ x: '1' });
+    expect((await tune(kv, { options: { version: '2' } })).status).toBe(200);
+    await expect.poll(async () => (await call('GET', `${kv}/data/a`)).body.data?.data).toEqual({ x: '1' });
   });
 });
 

@@ -57,11 +57,21 @@ describe('random bytes', () => {
     expect(await random({})).not.toBe(await random({}));
   });
 
+  test('come from the operating system, whatever source is named in the path', async () => {
+    expect(Buffer.from(await random({}, '/platform'), 'base64')).toHaveLength(32);
+    expect(await random({ format: 'hex' }, '/all/3')).toMatch(/^[0-9a-f]{6}$/);
+    const { body } = await call('POST', 'sys/tools/random/seal', { body: {} });
+    expect(body.warnings).toEqual(['no seal/entropy augmentation available, using platform entropy source']);
+    expect((await call('POST', 'sys/tools/random/platform/4', { body: {} })).body.warnings).toBeNull();
+    expect((await call('POST', 'sys/tools/random/many', { body: {} })).body.errors[0]).toMatch(/^error parsing url-set byte count/);
+  });
+
   test.each([
     [{ bytes: 0 }, '"bytes" cannot be less than 1'],
     [{ bytes: -1 }, '"bytes" cannot be less than 1'],
     [{ bytes: 131_073 }, '"bytes" should be less than 131072'],
     [{ format: 'text' }, 'unsupported encoding format "text"; must be "hex" or "base64"'],
+    [{ source: 'dice' }, 'unsupported entropy source "dice"; must be "platform" or "seal", or "all"'],
   ])('of %j are refused', async (body, error) => {
     expect(said(await call('POST', 'sys/tools/random', { body }))).toEqual(refused(400, error));
   });

@@ -4,7 +4,7 @@ import type { AuditConfig } from './config.ts';
 import { bool, type Kind, text } from './kind.ts';
 import { quoted, refuse, type Section } from './section.ts';
 
-/** Throws Fault `usage` for a type that does not exist, a path that is taken, or a device without its file. */
+/** Throws Fault `usage` for a type that does not exist, a path that is taken, or a device without the place it writes to. */
 export function readAudits(top: Section): AuditConfig[] {
   const seen = new Map<string, string>();
   return top.stanzas('audit', 'TYPE', 'PATH').map((stanza) => {
@@ -22,19 +22,36 @@ const option: Kind<string> = {
   of: (value) => (value.kind === 'bool' ? value.text : text.of(value)),
 };
 
+/** The option without which a device has no place to write to, and what may stand there. */
+const places: ReadonlyMap<AuditConfig['type'], readonly [option: string, what: string]> = new Map([
+  ['file', ['file_path', 'a path or stdout']],
+  ['socket', ['address', 'host:port or the path of a socket']],
+  ['http', ['uri', 'an http or https URL']],
+]);
+
 function readAudit(stanza: Section): AuditConfig {
-  const [type = '', name = ''] = stanza.labels;
-  if (type.toLowerCase() !== 'file')
-    throw refuse(stanza.where, `an audit device of type ${quoted(type)} does not exist here; use file (its file_path may be stdout)`);
+  const [given = '', name = ''] = stanza.labels;
+  const type = [...places.keys()].find((one) => one === given.toLowerCase());
+  if (type === undefined)
+    throw refuse(
+      stanza.where,
+      `an audit device of type ${quoted(given)} does not exist here; use file (its file_path may be stdout), socket or http`,
+    );
   const path = name.split('/').filter(Boolean).join('/');
-  if (path === '') throw refuse(stanza.where, 'an audit device needs a path: audit "file" "to-disk" { … }');
+  if (path === '') throw refuse(stanza.where, `an audit device needs a path: audit "${type}" "to-disk" { … }`);
   const description = stanza.read('description', text) ?? '';
   // There is no replication that a device could stay out of.
   stanza.read('local', bool);
-  const { path: alias, ...options } = stanza.merged('options').readAll(option);
-  // `path` is the older name of the option.
-  const file = options['file_path'] || alias || '';
-  if (file === '') throw refuse(stanza.where, `${stanza.title} needs options { file_path = "…" }, a path or stdout`);
+  const options = withoutAlias(type, stanza.merged('options').readAll(option));
+  const [place, what] = places.get(type) as readonly [string, string];
+  if ((options[place] ?? '') === '') throw refuse(stanza.where, `${stanza.title} needs options { ${place} = "…" }, ${what}`);
   stanza.warnOfRest();
-  return { type: 'file', path: `${path}/`, description, options: { ...options, file_path: file } };
+  return { type, path: `${path}/`, description, options };
+}
+
+/** `path` is the older name of a file's option. */
+function withoutAlias(type: AuditConfig['type'], options: Readonly<Record<string, string>>): Record<string, string> {
+  if (type !== 'file') return { ...options };
+  const { path: alias, ...others } = options;
+  return { ...others, file_path: others['file_path'] || alias || '' };
 }

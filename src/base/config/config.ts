@@ -1,6 +1,9 @@
 // The shape of the secrets server's configuration, and what holds where the files say nothing.
 
 import type { LogLevel } from '../log.ts';
+import type { ListenerMetrics } from './listener-rest.ts';
+import type { ProxyConfig } from './proxies.ts';
+import type { ResponseHeaders } from './response-headers.ts';
 
 export interface ServerConfig {
   readonly storage: StorageConfig;
@@ -19,6 +22,7 @@ export interface ServerConfig {
   readonly defaultLeaseTtl: number;
   /** Seconds. */
   readonly maxLeaseTtl: number;
+  readonly lockouts: LockoutConfigs;
   readonly ui: boolean;
   readonly logLevel: LogLevel;
   /** Nothing decrypted is kept between two requests. */
@@ -29,6 +33,22 @@ export interface ServerConfig {
   readonly telemetry: TelemetryConfig;
 }
 
+export interface LockoutConfigs {
+  readonly all: LockoutConfig;
+  /** By type of auth method, whole. */
+  readonly methods: Readonly<Record<string, LockoutConfig>>;
+}
+
+/** Durations in seconds. */
+export interface LockoutConfig {
+  /** Failed logins that lock a user out. */
+  readonly threshold: number;
+  readonly duration: number;
+  /** Without a failed login for as long, the count starts anew. */
+  readonly counterReset: number;
+  readonly disabled: boolean;
+}
+
 /** `file` is the name that Vault's users know; it is served by the same embedded LMDB store. */
 export type StorageConfig = { readonly type: 'inmem' } | { readonly type: 'lmdb' | 'file'; readonly path: string };
 
@@ -37,6 +57,8 @@ export interface ListenerConfig {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** In place of host and port. */
+  readonly unix: UnixSocketConfig | undefined;
   /** Undefined where the operator switched TLS off. */
   readonly tls: TlsConfig | undefined;
   /** Of a request's body, bytes. */
@@ -47,13 +69,27 @@ export interface ListenerConfig {
   readonly readHeaderTimeout: number;
   /** Until a whole request is there, ms. */
   readonly readTimeout: number;
+  /** From a request's head to the end of its answer, ms; 0 is without limit. */
+  readonly writeTimeout: number;
   /** Between two requests on one connection, ms. */
   readonly idleTimeout: number;
-  readonly unauthenticatedMetrics: boolean;
+  readonly metrics: ListenerMetrics;
+  /** Undefined where nobody may speak for others. */
+  readonly proxies: ProxyConfig | undefined;
+  readonly responseHeaders: ResponseHeaders;
   /** `sys/rekey/*` answers no request without a token. */
   readonly disableUnauthedRekey: boolean;
   /** `sys/generate-root/*` answers no request without a token. */
   readonly disableUnauthedGenerateRoot: boolean;
+}
+
+export interface UnixSocketConfig {
+  readonly path: string;
+  /** Undefined leaves it to the process's umask. */
+  readonly mode: number | undefined;
+  /** Numeric ids. */
+  readonly user: number | undefined;
+  readonly group: number | undefined;
 }
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
@@ -63,6 +99,8 @@ export interface TlsConfig {
   readonly keyFile: string;
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
+  /** Of TLS 1.2, as OpenSSL writes them; undefined leaves the choice to it. */
+  readonly cipherSuites: string | undefined;
   /** PEM of the authorities that client certificates are checked against; there whenever they are required. */
   readonly clientCaFile: string | undefined;
   /** `asked`: a client may show one, and connects without one too. */
@@ -84,11 +122,11 @@ export type KeySource =
   | { readonly kind: 'text'; readonly reveal: () => string };
 
 export interface AuditConfig {
-  readonly type: 'file';
+  readonly type: 'file' | 'socket' | 'http';
   /** With the trailing slash. */
   readonly path: string;
   readonly description: string;
-  /** As the operator wrote them; `file_path` is always there. */
+  /** As the operator wrote them; `file_path`, `address` or `uri` is always there. */
   readonly options: Readonly<Record<string, string>>;
 }
 

@@ -40,10 +40,18 @@ describe('the examples of the guide', () => {
 
   it('stand in every section', () => {
     const names = [...sections.keys()].slice(2);
-    expect(names).toEqual(['Top level', 'storage', 'listener', 'seal', 'audit', 'telemetry']);
+    expect(names).toEqual(['Top level', 'storage', 'listener', 'seal', 'audit', 'user_lockout', 'telemetry']);
     for (const name of names) expect(examples('json', sections.get(name) ?? ''), name).toHaveLength(1);
   });
 });
+
+const ofListenerTelemetry = new Set(['unauthenticated_metrics_access', 'disallow_metrics', 'metrics_only', 'metrics_path']);
+
+function listenerHolding(key: string): string {
+  if (key.startsWith('socket_')) return `listener "unix" { address = "/a"\n ${key} = "" }`;
+  const line = ofListenerTelemetry.has(key) ? `telemetry { ${key} = "" }` : `${key} = ""`;
+  return `listener "tcp" { ${line}\n tls_disable = true }`;
+}
 
 describe('the tables of the guide', () => {
   /** A stanza that is whole and can hold the key, so that the reader comes to say whether it knows it. */
@@ -51,10 +59,10 @@ describe('the tables of the guide', () => {
     'Top level': (key) => `${key} = ""`,
     storage: (key) =>
       key === 'path' ? 'storage "file" { path = "/data" }' : `storage "${key}" {${key === 'inmem' ? '' : ' path = "/data"'} }`,
-    listener: (key) =>
-      `listener "tcp" { ${key === 'unauthenticated_metrics_access' ? `telemetry { ${key} = "" }` : `${key} = ""`}\n tls_disable = true }`,
+    listener: (key) => listenerHolding(key),
     seal: (key) => `seal "static" { ${key} = ""\n current_key = "env://A"\n previous_key = "env://B" }`,
     audit: (key) => `audit "file" "a" { ${key === 'options' ? '' : `${key} = ""`}\n options { file_path = "stdout" } }`,
+    user_lockout: (key) => `user_lockout "all" { ${key} = "" }`,
     telemetry: (key) => `telemetry { ${key} = "" }`,
   };
   const documented = Object.keys(holders).flatMap((name) => tableKeys(sections.get(name) ?? '').map((key) => [name, key] as const));

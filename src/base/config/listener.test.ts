@@ -162,27 +162,107 @@ describe('the rest of a listener', () => {
         'disable_unauthed_generate_root_endpoints = "true"',
         'cluster_address = "127.0.0.1:8201"',
       ),
-    ).toMatchObject({ unauthenticatedMetrics: true, disableUnauthedRekey: true, disableUnauthedGenerateRoot: true });
+    ).toMatchObject({ metrics: { open: true }, disableUnauthedRekey: true, disableUnauthedGenerateRoot: true });
     expect(listenerWith('tls_disable = true')).toMatchObject({
-      unauthenticatedMetrics: false,
+      metrics: { open: false, shown: 'beside' },
       disableUnauthedRekey: false,
       disableUnauthedGenerateRoot: false,
     });
   });
 
   it('names keys that it does not know', () => {
-    const { warnings } = read(
-      'listener "tcp" {\n tls_disable = 1\n proxy_protocol_behavior = "x"\n telemetry {\n  more = 1\n }\n profiling {}\n}',
-    );
+    const { warnings } = read('listener "tcp" {\n tls_disable = 1\n proxy_protocol = "x"\n telemetry {\n  more = 1\n }\n profile {}\n}');
     expect(warnings).toEqual([
       'unknown key "more" in telemetry of listener "tcp" at vault.hcl:6',
-      'unknown key "proxy_protocol_behavior" in listener "tcp" at vault.hcl:4',
-      'unknown stanza "profiling" in listener "tcp" at vault.hcl:8',
+      'unknown key "proxy_protocol" in listener "tcp" at vault.hcl:4',
+      'unknown stanza "profile" in listener "tcp" at vault.hcl:8',
     ]);
   });
 
-  it('is of type tcp', () => {
-    expect(() => read('listener "unix" {}')).toThrow('vault.hcl:2: a listener of type "unix" does not exist here; use tcp');
+  it('tells of what Vault knows and this server does not, and refuses what would leave it open or deaf', () => {
+    const { warnings } = read(
+      'listener "tcp" {\n tls_disable = 1\n tls_auto_reload = true\n tls_acme_email = "a@b"\n profiling {}\n cors_enabled = true\n}',
+    );
+    expect(warnings).toHaveLength(4);
+    expect(warnings[0]).toBe('"tls_auto_reload" at vault.hcl:4 is accepted and has no effect: certificates are read anew on SIGHUP');
+    for (const line of [
+      'role = "metrics_only"',
+      'proxy_protocol_behavior = "use_always"',
+      'telemetry {\n metrics_only = 1\n disallow_metrics = 1\n}',
+    ])
+      expect(() => listenerWith('tls_disable = true', line)).toThrow(/^vault\.hcl:[45]: /);
+  });
+
+  it('may serve metrics alone, or none', () => {
+    const shown = (line: string) => listenerWith('tls_disable = true', `telemetry { ${line} }`).metrics.shown;
+    expect([shown('metrics_only = true'), shown('disallow_metrics = true')]).toEqual(['alone', 'hidden']);
+  });
+
+  it('may be a unix socket, which speaks no TLS', () => {
+    const { config } = read(
+      'listener "unix" {\n address = "/run/c.sock"\n socket_mode = "660"\n socket_user = "0"\n socket_group = 1000\n}\nlistener "unix" {\n address = "/run/d.sock"\n}',
+    );
+    expect(config.listeners.map(({ unix, tls }) => ({ unix, tls }))).toEqual([
+      { unix: { path: '/run/c.sock', mode: 0o660, user: 0, group: 1000 }, tls: undefined },
+      { unix: { path: '/run/d.sock', mode: undefined, user: undefined, group: undefined }, tls: undefined },
+    ]);
+    const unix = (...lines: string[]) => read(`listener "unix" {\n${lines.join('\n')}\n}`);
+    expect(() => unix()).toThrow('vault.hcl:2: listener "unix" needs address, the path of its socket');
+    expect(() => unix('address = "/a"', 'tls_cert_file = "c"')).toThrow('listener "unix" speaks no TLS');
+    expect(() => unix('address = "/a"', 'socket_mode = "rw"')).toThrow('socket_mode in listener "unix" must be an octal number');
+    expect(() => unix('address = "/a"', 'socket_user = "vault"')).toThrow('names of users and groups are not looked up');
+    expect(() => read('listener "unix" {\n address = "/a"\n}\n'.repeat(2))).toThrow('has the same address');
+  });
+
+  it('believes proxies that are named, and refuses rather than trusts, as Vault does', () => {
+    const proxies = (...lines: string[]) => listenerWith('tls_disable = true', ...lines).proxies;
+    expect(proxies()).toBeUndefined();
+    expect(proxies('x_forwarded_for_authorized_addrs = "10.0.0.0/8, ::1"')).toEqual({
+      authorized: ['10.0.0.0/8', '::1'],
+      hopSkips: 0,
+      rejectNotPresent: true,
+      rejectNotAuthorized: true,
+    });
+    expect(
+      proxies(
+        'x_forwarded_for_authorized_addrs = ["10.0.0.1"]',
+        'x_forwarded_for_hop_skips = 1',
+        'x_forwarded_for_reject_not_present = false',
+        'x_forwarded_for_reject_not_authorized = "false"',
+      ),
+    ).toEqual({ authorized: ['10.0.0.1'], hopSkips: 1, rejectNotPresent: false, rejectNotAuthorized: false });
+    for (const networks of ['"proxy"', '"10.0.0.0/33"', '["10.0.0.1", 3]', '"10.0.0.1/8/8"', '"10.0.0.0/"'])
+      expect(() => proxies(`x_forwarded_for_authorized_addrs = ${networks}`)).toThrow('must be a list of addresses or CIDR blocks');
+    expect(() => proxies('x_forwarded_for_hop_skips = 1')).toThrow('needs x_forwarded_for_authorized_addrs');
+  });
+
+  it("adds headers to answers by their status, but for those that are the server's own", () => {
+    const headers = (...lines: string[]) =>
+      listenerWith('tls_disable = true', `custom_response_headers {\n${lines.join('\n')}\n}`).responseHeaders;
+    expect(headers('"default" = {\n "X-A" = ["1", "2"]\n "X-B" = "3"\n}', '"404" = { "X-A" = [] }')).toEqual({
+      default: { 'X-A': '1; 2', 'X-B': '3' },
+      '404': { 'X-A': '' },
+    });
+    for (const line of [
+      '"6xx" = { "A" = ["1"] }',
+      '"2xx" = { "X-Vault-Token" = ["1"] }',
+      '"2xx" = { "A b" = ["1"] }',
+      '"2xx" = { "Content-Length" = ["1"] }',
+    ])
+      expect(() => headers(line)).toThrow('custom_response_headers in listener "tcp" must be');
+  });
+
+  it('chooses among the cipher suites of TLS 1.2 by the names that Go has for them', () => {
+    const suites = (names: string) => listenerWith(...pair, `tls_cipher_suites = "${names}"`).tls?.cipherSuites;
+    expect(suites('TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls_ecdhe_ecdsa_with_chacha20_poly1305_sha256')).toBe(
+      'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305',
+    );
+    for (const name of ['TLS_RSA_WITH_RC4_128_SHA', 'ECDHE-RSA-AES128-GCM-SHA256', '!aNULL'])
+      expect(() => suites(name)).toThrow('must be a list of cipher suites with commas');
+  });
+
+  it('is of type tcp or unix', () => {
+    expect(() => read('listener "quic" {}')).toThrow('vault.hcl:2: a listener of type "quic" does not exist here; use tcp or unix');
     expect(() => read('listener {\n address = ":1"\n}')).toThrow('vault.hcl:2: listener must be written as listener "TYPE" { … }');
     expect(() => read('listener = "tcp"')).toThrow('vault.hcl:2: listener must be written as listener "TYPE" { … }');
   });

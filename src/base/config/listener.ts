@@ -1,7 +1,11 @@
 // The listener stanzas: addresses, TLS, and what a client may ask of one.
 
-import { defaults, type ListenerConfig, type TlsConfig, type TlsVersion } from './config.ts';
+import { cipherSuites } from './cipher-suites.ts';
+import { defaults, type ListenerConfig, type TlsConfig, type TlsVersion, type UnixSocketConfig } from './config.ts';
 import { address, bool, path, text, timeout, whole, word } from './kind.ts';
+import { readMetrics, readRest } from './listener-rest.ts';
+import { readProxies } from './proxies.ts';
+import { responseHeaders } from './response-headers.ts';
 import { quoted, refuse, type Section } from './section.ts';
 
 /** Throws Fault `usage` unless there is at least one. */
@@ -11,10 +15,10 @@ export function readListeners(top: Section): ListenerConfig[] {
   const seen = new Map<string, string>();
   return stanzas.map((stanza) => {
     const listener = readListener(stanza);
-    const place = JSON.stringify([listener.host, listener.port]);
+    const place = JSON.stringify(listener.unix === undefined ? [listener.host, listener.port] : [listener.unix.path]);
     const first = seen.get(place);
     // Each free port is another one.
-    if (first !== undefined && listener.port !== 0)
+    if (first !== undefined && (listener.port !== 0 || listener.unix !== undefined))
       throw refuse(stanza.whereIs('address'), `the listener at ${first} has the same address; give each its own`);
     seen.set(place, stanza.where);
     return listener;
@@ -22,20 +26,57 @@ export function readListeners(top: Section): ListenerConfig[] {
 }
 
 function readListener(stanza: Section): ListenerConfig {
-  if (stanza.labels[0]?.toLowerCase() !== 'tcp')
-    throw refuse(stanza.where, `a listener of type ${quoted(stanza.labels[0] ?? '')} does not exist here; use tcp`);
-  const { host, port } = stanza.read('address', address) ?? defaults.address;
-  const tls = readTls(stanza);
+  const type = stanza.labels[0]?.toLowerCase();
+  if (type !== 'tcp' && type !== 'unix')
+    throw refuse(stanza.where, `a listener of type ${quoted(stanza.labels[0] ?? '')} does not exist here; use tcp or unix`);
+  const place = type === 'tcp' ? readTcp(stanza) : readUnix(stanza);
   const limits = readLimits(stanza);
-  const telemetry = stanza.merged('telemetry');
-  const unauthenticatedMetrics = telemetry.read('unauthenticated_metrics_access', bool) ?? false;
-  telemetry.warnOfRest();
+  const metrics = readMetrics(stanza);
+  const proxies = readProxies(stanza);
+  const headers = stanza.read('custom_response_headers', responseHeaders) ?? {};
   const disableUnauthedRekey = stanza.read('disable_unauthed_rekey_endpoints', bool) ?? false;
   const disableUnauthedGenerateRoot = stanza.read('disable_unauthed_generate_root_endpoints', bool) ?? false;
-  // Servers do not speak to one another: there is nothing to listen for.
-  stanza.read('cluster_address', text);
+  readRest(stanza);
   stanza.warnOfRest();
-  return { host, port, tls, ...limits, unauthenticatedMetrics, disableUnauthedRekey, disableUnauthedGenerateRoot };
+  return { ...place, ...limits, metrics, proxies, responseHeaders: headers, disableUnauthedRekey, disableUnauthedGenerateRoot };
+}
+
+type Place = Pick<ListenerConfig, 'host' | 'port' | 'tls' | 'unix'>;
+
+function readTcp(stanza: Section): Place {
+  const { host, port } = stanza.read('address', address) ?? defaults.address;
+  return { host, port, unix: undefined, tls: readTls(stanza) };
+}
+
+/** TLS has no place there: nobody but the machine's own users can listen in. */
+function readUnix(stanza: Section): Place {
+  const socket = stanza.read('address', path);
+  if (socket === undefined)
+    throw refuse(stanza.where, `${stanza.title} needs address, the path of its socket: address = "/run/casemate.sock"`);
+  if (stanza.read('tls_disable', bool) === false || stanza.read('tls_cert_file', path) !== undefined)
+    throw refuse(stanza.where, `${stanza.title} speaks no TLS; leave its tls_* keys out`);
+  const unix: UnixSocketConfig = {
+    path: socket,
+    mode: readMode(stanza),
+    user: readId(stanza, 'socket_user'),
+    group: readId(stanza, 'socket_group'),
+  };
+  return { host: '', port: 0, tls: undefined, unix };
+}
+
+function readMode(stanza: Section): number | undefined {
+  const mode = stanza.read('socket_mode', text);
+  if (mode === undefined) return undefined;
+  if (!/^0?[0-7]{3}$/.test(mode))
+    throw refuse(stanza.whereIs('socket_mode'), `socket_mode in ${stanza.title} must be an octal number such as "660"`);
+  return Number.parseInt(mode, 8);
+}
+
+function readId(stanza: Section, key: 'socket_user' | 'socket_group'): number | undefined {
+  const id = stanza.read(key, text);
+  if (id !== undefined && !/^\d{1,10}$/.test(id))
+    throw refuse(stanza.whereIs(key), `${key} in ${stanza.title} must be a number: names of users and groups are not looked up`);
+  return id === undefined ? undefined : Number(id);
 }
 
 const tlsVersions = word<TlsVersion>(
@@ -51,6 +92,7 @@ function readTls(stanza: Section): TlsConfig | undefined {
   const keyFile = stanza.read('tls_key_file', path);
   const minVersion = stanza.read('tls_min_version', tlsVersions) ?? 'TLSv1.2';
   const maxVersion = stanza.read('tls_max_version', tlsVersions) ?? 'TLSv1.3';
+  const suites = stanza.read('tls_cipher_suites', cipherSuites);
   const clientCaFile = stanza.read('tls_client_ca_file', path);
   const clientCertificates = readClientCertificates(stanza, clientCaFile);
   if (disabled) return undefined;
@@ -61,7 +103,7 @@ function readTls(stanza: Section): TlsConfig | undefined {
     );
   if (minVersion > maxVersion)
     throw refuse(stanza.whereIs('tls_max_version'), `tls_max_version in ${stanza.title} must not be older than tls_min_version`);
-  return { certFile, keyFile, minVersion, maxVersion, clientCaFile, clientCertificates };
+  return { certFile, keyFile, minVersion, maxVersion, cipherSuites: suites, clientCaFile, clientCertificates };
 }
 
 function readClientCertificates(stanza: Section, clientCaFile: string | undefined): TlsConfig['clientCertificates'] {
@@ -80,7 +122,10 @@ function readClientCertificates(stanza: Section, clientCaFile: string | undefine
   return required ? 'required' : none ? 'none' : 'asked';
 }
 
-type Limits = Pick<ListenerConfig, 'maxRequestSize' | 'maxRequestDuration' | 'readHeaderTimeout' | 'readTimeout' | 'idleTimeout'>;
+type Limits = Pick<
+  ListenerConfig,
+  'maxRequestSize' | 'maxRequestDuration' | 'readHeaderTimeout' | 'readTimeout' | 'writeTimeout' | 'idleTimeout'
+>;
 
 /** As in Vault a zero asks for the default: a listener without limits would be anybody's to exhaust. */
 function readLimits(stanza: Section): Limits {
@@ -97,6 +142,7 @@ function readLimits(stanza: Section): Limits {
     maxRequestDuration: stanza.read('max_request_duration', timeout) || defaults.maxRequestDuration,
     readHeaderTimeout: givenHeader ?? Math.min(defaults.readHeaderTimeout, readTimeout),
     readTimeout,
+    writeTimeout: stanza.read('http_write_timeout', timeout) ?? 0,
     idleTimeout: stanza.read('http_idle_timeout', timeout) || defaults.idleTimeout,
   };
 }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Fault } from '../fault.ts';
 import { defaults, type ServerConfig } from './config.ts';
+import { defaultLockout } from './lockout.ts';
 import { type ReadConfig, readConfig } from './reader.ts';
 
 const listener = 'listener "tcp" { tls_disable = true }';
@@ -92,7 +93,11 @@ describe('the whole configuration', () => {
       maxRequestDuration: 90_000,
       readHeaderTimeout: 10_000,
       readTimeout: 30_000,
+      writeTimeout: 0,
       idleTimeout: 300_000,
+      unix: undefined,
+      proxies: undefined,
+      responseHeaders: {},
       disableUnauthedRekey: false,
       disableUnauthedGenerateRoot: false,
     };
@@ -105,17 +110,18 @@ describe('the whole configuration', () => {
             ...limits,
             host: '0.0.0.0',
             port: 8200,
-            unauthenticatedMetrics: true,
+            metrics: { open: true, shown: 'beside' },
             tls: {
               certFile: '/etc/casemate/tls.crt',
               keyFile: '/etc/casemate/tls.key',
               minVersion: 'TLSv1.2',
               maxVersion: 'TLSv1.3',
+              cipherSuites: undefined,
               clientCaFile: undefined,
               clientCertificates: 'asked',
             },
           },
-          { ...limits, host: '127.0.0.1', port: 8100, unauthenticatedMetrics: false, tls: undefined },
+          { ...limits, host: '127.0.0.1', port: 8100, metrics: { open: false, shown: 'beside' }, tls: undefined },
         ],
         seal: { type: 'static', current: { id: '2', source: { kind: 'file', path: '/etc/casemate/unseal.key' } } },
         audits: [
@@ -127,6 +133,10 @@ describe('the whole configuration', () => {
           },
         ],
         auditDirectory: undefined,
+        lockouts: {
+          all: defaultLockout,
+          methods: { approle: defaultLockout, ldap: defaultLockout, userpass: defaultLockout },
+        },
         apiAddress: 'https://vault.example.com:8200',
         clusterAddress: undefined,
         clusterName: undefined,
@@ -344,7 +354,6 @@ describe('warnings', () => {
     ['ha_storage "consul" {}', 'every server on one storage is active, and they do not speak to one another'],
     ['ha_backend "consul" {}', 'every server on one storage is active, and they do not speak to one another'],
     ['service_registration "kubernetes" {}', 'the server registers nowhere'],
-    ['user_lockout "all" { lockout_threshold = 3 }', 'failed logins lock nobody out'],
     ['plugin_directory = "/plugins"', 'there are no plugins'],
     ['cache_size = 131072', 'the cache is bounded in bytes, by cache_bytes'],
     ['log_format = "standard"', 'the log is written as JSON'],

@@ -5,6 +5,7 @@ import { readAudits } from './audit.ts';
 import { defaults, type ServerConfig, type TelemetryConfig } from './config.ts';
 import { bool, lifetime, path, text, url, whole, word } from './kind.ts';
 import { readListeners } from './listener.ts';
+import { readLockouts } from './lockout.ts';
 import { readSeal } from './seal.ts';
 import { openSection, refuse, type Section } from './section.ts';
 import { readStorage } from './storage.ts';
@@ -46,6 +47,7 @@ function readServer(top: Section): ServerConfig {
     clusterAddress: top.read('cluster_addr', text),
     clusterName: top.read('cluster_name', text),
     ...readLeaseTtls(top),
+    lockouts: readLockouts(top),
     ui: top.read('ui', bool) ?? false,
     logLevel: top.read('log_level', logLevels) ?? 'info',
     disableCache: top.read('disable_cache', bool) ?? false,
@@ -107,5 +109,4 @@ function acceptIdle(top: Section): void {
   for (const key of ['cluster_addr', 'ha_storage', 'ha_backend'])
     top.acceptIdle(key, 'every server on one storage is active, and they do not speak to one another');
   top.acceptIdle('service_registration', 'the server registers nowhere');
-  top.acceptIdle('user_lockout', 'failed logins lock nobody out');
 }

@@ -29,7 +29,10 @@ export function sanitized(config: ServerConfig): Record<string, unknown> {
     disable_printable_check: false,
     disable_sealwrap: false,
     enable_ui: config.ui,
-    listeners: config.listeners.map((listener) => ({ config: sanitizedListener(listener), type: 'tcp' })),
+    listeners: config.listeners.map((listener) => ({
+      config: sanitizedListener(listener),
+      type: listener.unix === undefined ? 'tcp' : 'unix',
+    })),
     log_format: 'json',
     log_level: config.logLevel,
     max_lease_ttl: config.maxLeaseTtl,
@@ -48,17 +51,29 @@ export function sanitized(config: ServerConfig): Record<string, unknown> {
 function sanitizedListener(listener: ListenerConfig): Record<string, unknown> {
   const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host;
   return {
-    address: `${host}:${listener.port}`,
+    address: listener.unix?.path ?? `${host}:${listener.port}`,
     disable_unauthed_generate_root_endpoints: listener.disableUnauthedGenerateRoot,
     disable_unauthed_rekey_endpoints: listener.disableUnauthedRekey,
     http_idle_timeout: formatGoDuration(listener.idleTimeout / 1000),
     http_read_header_timeout: formatGoDuration(listener.readHeaderTimeout / 1000),
     http_read_timeout: formatGoDuration(listener.readTimeout / 1000),
+    ...(listener.writeTimeout === 0 ? {} : { http_write_timeout: formatGoDuration(listener.writeTimeout / 1000) }),
     max_request_duration: formatGoDuration(listener.maxRequestDuration / 1000),
     max_request_size: listener.maxRequestSize,
-    telemetry: { unauthenticated_metrics_access: listener.unauthenticatedMetrics },
+    telemetry: { unauthenticated_metrics_access: listener.metrics.open },
+    ...sanitizedProxies(listener),
     tls_disable: listener.tls === undefined,
     ...sanitizedTls(listener),
+  };
+}
+
+function sanitizedProxies({ proxies }: ListenerConfig): Record<string, unknown> {
+  if (proxies === undefined) return {};
+  return {
+    x_forwarded_for_authorized_addrs: proxies.authorized,
+    x_forwarded_for_hop_skips: proxies.hopSkips,
+    x_forwarded_for_reject_not_authorized: proxies.rejectNotAuthorized,
+    x_forwarded_for_reject_not_present: proxies.rejectNotPresent,
   };
 }
 

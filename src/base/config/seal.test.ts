@@ -109,7 +109,12 @@ describe('audit devices', () => {
   });
 
   it.each([
-    ['audit "socket" "a" {}', 'an audit device of type "socket" does not exist here; use file (its file_path may be stdout)'],
+    [
+      'audit "syslog" "a" {}',
+      'an audit device of type "syslog" does not exist here; use file (its file_path may be stdout), socket or http',
+    ],
+    ['audit "socket" "a" {}', 'audit "socket" "a" needs options { address = "…" }, host:port or the path of a socket'],
+    ['audit "http" "a" { options { url = "http://a" } }', 'audit "http" "a" needs options { uri = "…" }, an http or https URL'],
     ['audit "file" {}', 'audit must be written as audit "TYPE" "PATH" { … }'],
     ['audit "file" "/" {}', 'an audit device needs a path: audit "file" "to-disk" { … }'],
     ['audit "file" "a" {}', 'audit "file" "a" needs options { file_path = "…" }, a path or stdout'],
@@ -119,6 +124,17 @@ describe('audit devices', () => {
     ],
   ])('are refused when they are %s', (text, sentence) => {
     expect(() => read(`\n${text}`)).toThrow(`vault.hcl:2: ${sentence}`);
+  });
+
+  it('may be sockets and http servers, which have no file', () => {
+    expect(
+      auditsOf(
+        'audit "socket" "a" {\n options {\n  address = "127.0.0.1:9000"\n  path = "kept"\n }\n}\naudit "HTTP" "b" {\n options = { uri = "env://URI" }\n}',
+      ),
+    ).toEqual([
+      { type: 'socket', path: 'a/', description: '', options: { address: '127.0.0.1:9000', path: 'kept' } },
+      { type: 'http', path: 'b/', description: '', options: { uri: 'env://URI' } },
+    ]);
   });
 
   it('have a path each', () => {

@@ -1,8 +1,10 @@
 // casemate lease: what was lent for a time, looked at, renewed and taken back.
 
 import type { Group } from '../command.ts';
+import { irrevocable } from './lease/irrevocable.ts';
 import { lookup } from './lease/lookup.ts';
 import { renew } from './lease/renew.ts';
+import { revocations } from './lease/revocations.ts';
 import { revoke } from './lease/revoke.ts';
 
 export const lease: Group = {
@@ -12,5 +14,5 @@ export const lease: Group = {
     'Renew a lease': 'lease renew database/creds/readonly/2f6a614c',
     'Take a secret back': 'lease revoke database/creds/readonly/2f6a614c',
   },
-  commands: { lookup, renew, revoke },
+  commands: { lookup, renew, revoke, revocations, irrevocable },
 };

@@ -1,9 +1,11 @@
 // casemate operator: what those do who run the server.
 
 import type { Group } from '../command.ts';
+import { generateRoot } from './operator/generate-root.ts';
 import { init } from './operator/init.ts';
 import { keyStatus } from './operator/key-status.ts';
 import { members } from './operator/members.ts';
+import { rekey } from './operator/rekey.ts';
 import { rotate } from './operator/rotate.ts';
 import { seal } from './operator/seal.ts';
 import { stepDown } from './operator/step-down.ts';
@@ -18,9 +20,11 @@ export const operator: Group = {
     'Add a key for what is written from now on': 'operator rotate',
   },
   commands: {
+    'generate-root': generateRoot,
     init,
     'key-status': keyStatus,
     members,
+    rekey,
     rotate,
     seal,
     'step-down': stepDown,

@@ -2,6 +2,7 @@
 
 import type { Group } from '../command.ts';
 import { remove } from './policy/delete.ts';
+import { explain } from './policy/explain.ts';
 import { fmt } from './policy/fmt.ts';
 import { list } from './policy/list.ts';
 import { read } from './policy/read.ts';
@@ -13,6 +14,7 @@ export const policy: Group = {
   examples: {
     'Make a policy of a file': 'policy write app app.hcl',
     'See which policies there are': 'policy list',
+    'See why something is denied': 'policy explain -policy=app secret/data/app update',
   },
-  commands: { delete: remove, fmt, list, read, write },
+  commands: { delete: remove, explain, fmt, list, read, write },
 };

@@ -6,21 +6,35 @@ import { systemClock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import { jsonLog, type Log, type LogLevel } from '../../base/log.ts';
 import { systemRandom, systemUuid } from '../../crypto/random.ts';
-import { createListener, defaultLimits, type Listener, type ListenerLimits, type TlsOptions } from '../../http/listener.ts';
+import { forwardedAddress, type Proxies } from '../../http/forwarded-for.ts';
+import { createListener, defaultLimits, type Listener, type ListenerLimits } from '../../http/listener.ts';
+import type { TlsOptions } from '../../http/tls.ts';
+import type { UnixSocket } from '../../http/unix-socket.ts';
 import type { KeyBackend } from '../../keys/key-backend.ts';
 import { createMetrics } from '../../secrets/core/metrics.ts';
 import { createServer, type SecretsServer, type ServerSettings } from '../../secrets/server.ts';
+import type { AddedHeaders } from '../../secrets/wire/added-headers.ts';
 import { wireHandler } from '../../secrets/wire/handler.ts';
 import type { Backend } from '../../storage/storage.ts';
 
 export interface ListenAt {
   readonly host: string;
   readonly port: number;
+  /** In place of host and port. */
+  readonly unix?: UnixSocket;
   readonly tls?: TlsOptions;
+  /** Reads certificates and keys anew, for SIGHUP. Throws Fault `usage`. */
+  readonly renewTls?: () => TlsOptions;
   readonly limits?: Partial<ListenerLimits>;
   readonly maxBodyBytes?: number;
   /** Answered without a token here. */
   readonly opens?: 'metrics';
+  /** From a request's start to its answer, ms. */
+  readonly maxDuration?: number;
+  readonly proxies?: Proxies;
+  /** True for paths that are not served here. */
+  readonly closedTo?: (path: string) => boolean;
+  readonly addedHeaders?: AddedHeaders;
 }
 
 export interface ProcessParts {
@@ -35,6 +49,8 @@ export interface ServerProcess {
   readonly server: SecretsServer;
   /** Where it listens, in the order of `listenAt`. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Certificates anew, as on SIGHUP. Throws Fault `usage` for those that cannot be read; the old ones stay. */
+  renew(): void;
   /** Resolves when it has ended after SIGTERM or SIGINT, with everything answered and closed. */
   untilEnd(): Promise<void>;
   end(): Promise<void>;
@@ -65,28 +81,52 @@ export async function startProcess(parts: ProcessParts, prepare: (server: Secret
   try {
     await prepare(server);
     const addresses = [];
-    for (const { host, port, tls, limits, maxBodyBytes, opens } of parts.listenAt) {
-      const handle = wireHandler({
-        respond: (request) => server.respond(request),
-        uuid: systemUuid,
-        log,
-        ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
-        ...(opens === undefined ? {} : { opens }),
-      });
+    for (const at of parts.listenAt) {
+      const { host, port, unix, tls, limits } = at;
+      const handle = handlerFor(server, at, log);
       const listener = createListener({ handle, log, limits: { ...defaultLimits, ...limits }, ...(tls === undefined ? {} : { tls }) });
-      addresses.push(await listener.listen(host, port));
+      if (unix === undefined) addresses.push(await listener.listen(host, port));
+      else {
+        await listener.listenUnix(unix);
+        addresses.push({ host: unix.path, port: 0 });
+      }
       listeners.push(listener);
     }
-    return { server, addresses, end, untilEnd: () => untilSignal(server, log).then(end) };
+    const renew = () => {
+      for (const [index, { renewTls }] of parts.listenAt.entries()) if (renewTls !== undefined) listeners[index]?.renew(renewTls());
+    };
+    return { server, addresses, renew, end, untilEnd: () => untilSignal(server, renew, log).then(end) };
   } catch (thrown) {
     await end();
     throw thrown;
   }
 }
 
-/** SIGHUP opens the audit files anew; a second SIGTERM or SIGINT no longer waits. */
-function untilSignal(server: SecretsServer, log: Log): Promise<void> {
+function handlerFor(server: SecretsServer, at: ListenAt, log: Log): ReturnType<typeof wireHandler> {
+  const { maxBodyBytes, opens, maxDuration, proxies, closedTo, addedHeaders } = at;
+  return wireHandler({
+    respond: (request) => server.respond(request),
+    uuid: systemUuid,
+    log,
+    cors: () => server.cors(),
+    addressOf: forwardedAddress(proxies),
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+    ...(opens === undefined ? {} : { opens }),
+    ...(maxDuration === undefined ? {} : { maxDuration }),
+    ...(closedTo === undefined ? {} : { closedTo }),
+    ...(addedHeaders === undefined ? {} : { addedHeaders }),
+  });
+}
+
+/** SIGHUP opens the audit devices anew and reads the certificates again; a second SIGTERM or SIGINT no longer waits. */
+function untilSignal(server: SecretsServer, renew: () => void, log: Log): Promise<void> {
   process.on('SIGHUP', () => {
+    try {
+      renew();
+      log.info('the certificates were read anew');
+    } catch (error) {
+      log.error('the certificates could not be read anew; the old ones stay', { error });
+    }
     server.reopenAudit().then(
       () => log.info('the audit files were opened anew'),
       (error: unknown) => log.error('the audit files could not be opened anew', { error }),

@@ -9,7 +9,9 @@ import { jsonLog } from '../../base/log.ts';
 import { systemRandom } from '../../crypto/random.ts';
 import { openMemory } from '../../storage/backends/memory.ts';
 import type { Life } from '../core/life.ts';
-import { createDevices, type DeclaredDevice, type DeviceParts } from './devices.ts';
+import { createMetrics } from '../core/metrics.ts';
+import { createDevices, type DeviceParts } from './devices.ts';
+import type { DeclaredDevice } from './table.ts';
 import type { Target } from './target.ts';
 
 let folder = '';
@@ -23,8 +25,22 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const log = jsonLog({ level: 'info', write: (line) => void logged.push(line), now: () => 0 });
+/** Decodes anew each time, as after a change by another process. */
+const cached: DeviceParts['cached'] = async (key, decode) => {
+  const stored = await storage.get(key);
+  return stored === undefined ? undefined : decode(stored);
+};
 const devices = (changes: Partial<DeviceParts> = {}) =>
-  createDevices({ storage, random: systemRandom, clock: systemClock, log, directory: folder, ...changes });
+  createDevices({
+    storage,
+    cached,
+    random: systemRandom,
+    clock: systemClock,
+    log,
+    metrics: createMetrics(),
+    directory: folder,
+    ...changes,
+  });
 const device = (path: string, options: Readonly<Record<string, string>> = {}) => ({
   path,
   type: 'file',

@@ -41,6 +41,7 @@ function mountWith(config: Partial<MountConfig> = {}): MountRecord {
 
 function life(changes: Partial<Life> = {}, wire: Partial<Life['wire']> = {}): Life {
   return {
+    started: 0,
     operation: 'update',
     mount: mountWith(),
     token: {

@@ -6,6 +6,7 @@ import type { KeyObject } from '../../crypto/keys.ts';
 import type { AuthBlock, WrapInfo } from '../core/engine.ts';
 import type { GrantingPolicy, Life } from '../core/life.ts';
 import type { MountRecord } from '../mounts/record.ts';
+import { describeDenial } from '../policies/explain.ts';
 
 export interface LineOptions {
   readonly salt: KeyObject;
@@ -37,15 +38,18 @@ export function testLine(now: number, { prefix }: Pick<LineOptions, 'prefix'>): 
   return `${prefix}${JSON.stringify({ time: rfc3339(now), type: 'request', auth: { token_type: 'default' }, request })}\n`;
 }
 
-function auth({ token, wire, allowed, granting }: Life, options: LineOptions): Json {
-  if (token === undefined) return { token_type: 'default' };
+function auth({ token, issued, identityPolicies: added, wire, allowed, granting, denial: denied }: Life, options: LineOptions): Json {
+  const denial = denied === undefined ? undefined : describeDenial(denied);
+  if (token === undefined) return present({ token_type: 'default', denial });
   return present({
-    client_token: secret(wire.token, options),
+    client_token: secret(issued ?? wire.token, options),
     accessor: accessor(token.accessor, options),
     display_name: token.displayName,
-    policies: token.policies,
+    policies: added === undefined || added.length === 0 ? token.policies : [...new Set([...token.policies, ...added])].sort(),
     token_policies: token.policies,
+    identity_policies: added,
     policy_results: allowed === undefined ? undefined : { allowed, ...present({ granting_policies: granting?.map(inRoot) }) },
+    denial,
     metadata: token.meta,
     remaining_uses: token.numUses,
     entity_id: token.entityId,
@@ -60,13 +64,13 @@ function inRoot({ name, type }: GrantingPolicy): Json {
   return { name, namespace_id: 'root', type };
 }
 
-function request({ wire, operation, mount, token }: Life, options: LineOptions): Json {
+function request({ wire, operation, mount, token, issued }: Life, options: LineOptions): Json {
   return present({
     id: wire.id,
     operation,
     ...mountFields(mount),
     client_token: secret(wire.token, options),
-    client_token_accessor: token === undefined ? undefined : accessor(token.accessor, options),
+    client_token_accessor: token === undefined || issued !== undefined ? undefined : accessor(token.accessor, options),
     namespace: { id: 'root' },
     path: wire.path,
     data: hashedData(wire.data, mount?.config.audit_non_hmac_request_keys, options),
@@ -93,7 +97,7 @@ function response({ outcome, mount, operation }: Life, options: LineOptions): Js
 }
 
 function responseData(data: Readonly<Json>, operation: Life['operation'], mount: MountRecord | undefined, options: LineOptions): Json {
-  const shown = operation === 'list' && options.elideListResponses ? elided(data) : data;
+  const shown = (operation === 'list' || operation === 'scan') && options.elideListResponses ? elided(data) : data;
   return hashedData(shown, mount?.config.audit_non_hmac_response_keys, options);
 }
 
@@ -114,6 +118,7 @@ function authBlock(block: AuthBlock, options: LineOptions): Json {
     accessor: accessor(block.accessor, options),
     policies: block.policies,
     token_policies: block.token_policies,
+    identity_policies: block.identity_policies,
     metadata: block.metadata,
     num_uses: block.num_uses,
     entity_id: block.entity_id,

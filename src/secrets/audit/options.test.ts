@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allowedPath, readOptions } from './options.ts';
+import { allowedPath, type DeviceOptions, readFileOptions, readLineForm } from './options.ts';
+
+const readOptions = (options: DeviceOptions) => ({ ...readFileOptions(options), ...readLineForm(options) });
 
 let folder = '';
 let directory = '';

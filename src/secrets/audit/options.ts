@@ -1,4 +1,4 @@
-// What can be said about a file device, and where its file may lie.
+// What can be said about an audit device: the form of its lines, and for a file device where the file lies.
 
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
@@ -6,14 +6,18 @@ import { Fault } from '../../base/fault.ts';
 
 export type DeviceOptions = Readonly<Record<string, string>>;
 
-export interface FileOptions {
-  /** An absolute path, or `stdout`. */
-  readonly path: string;
-  readonly mode: number;
+/** What every device takes. */
+export interface LineForm {
   readonly raw: boolean;
   readonly hmacAccessor: boolean;
   readonly elideListResponses: boolean;
   readonly prefix: string;
+}
+
+export interface FileOptions {
+  /** An absolute path, or `stdout`. */
+  readonly path: string;
+  readonly mode: number;
 }
 
 const privateMode = 0o600;
@@ -21,12 +25,10 @@ const trues = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
 const falses = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
 
 /** Throws Fault `invalid-request` for an option that cannot be read. */
-export function readOptions(options: DeviceOptions): FileOptions {
+export function readLineForm(options: DeviceOptions): LineForm {
   const format = options['format'] ?? 'json';
   if (format !== 'json') throw new Fault('invalid-request', `unknown format type ${JSON.stringify(format)}; leave it out, or use json`);
   return {
-    path: wantedPath(options),
-    mode: modeOf(options['mode']),
     raw: flag(options, 'log_raw', false),
     hmacAccessor: flag(options, 'hmac_accessor', true),
     elideListResponses: flag(options, 'elide_list_responses', false),
@@ -34,7 +36,13 @@ export function readOptions(options: DeviceOptions): FileOptions {
   };
 }
 
-function flag(options: DeviceOptions, name: string, otherwise: boolean): boolean {
+/** Throws Fault `invalid-request` for an option that cannot be read. */
+export function readFileOptions(options: DeviceOptions): FileOptions {
+  return { path: wantedPath(options), mode: modeOf(options['mode']) };
+}
+
+/** Throws Fault `invalid-request` for a word that is neither. */
+export function flag(options: DeviceOptions, name: string, otherwise: boolean): boolean {
   const value = options[name];
   if (value === undefined) return otherwise;
   if (trues.has(value)) return true;

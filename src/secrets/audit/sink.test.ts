@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSink, type SinkOptions } from './sink.ts';
-import type { Target } from './target.ts';
+import { openTarget, type Target, type TargetOptions } from './target.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -26,8 +26,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const path = () => join(folder, 'audit.log');
-const sinkAt = (changes: Partial<SinkOptions> = {}) =>
-  openSink({ path: path(), mode: 0o600, deadline: 1_000, followLinks: false, ...changes });
+const sinkAt = ({ followLinks = false, ...changes }: Partial<SinkOptions & TargetOptions> = {}) =>
+  openSink({ deadline: 1_000, open: () => openTarget({ path: path(), mode: 0o600, followLinks }), ...changes });
 
 /** A target whose writes do what the test says, one after the other. */
 function scripted(...steps: ((bytes: Uint8Array) => number | Promise<number>)[]): Target & { readonly text: () => string; calls: number } {
@@ -154,6 +154,20 @@ describe('a device that hangs', () => {
     const again = performance.now();
     await expect(sink.append('b\n')).rejects.toThrow('still busy');
     expect(performance.now() - again).toBeLessThan(35);
+    await sink.close();
+  });
+
+  it('holds lines in bounded memory, and one of any length', async () => {
+    const { promise, resolve: release } = Promise.withResolvers<number>();
+    const target = scripted(() => promise);
+    const sink = await sinkAt({ open: async () => target, queueBytes: 10 });
+    const long = sink.append(`${'x'.repeat(50)}\n`);
+    await expect(sink.append('a\n')).rejects.toThrow('too many of its lines wait');
+    await new Promise((resolve) => void setTimeout(resolve, 5));
+    release(51);
+    await long;
+    await Promise.all(['b\n', 'c\n'].map((line) => sink.append(line)));
+    expect(target.text()).toContain('\nb\nc\n');
     await sink.close();
   });
 

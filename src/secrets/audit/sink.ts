@@ -1,37 +1,44 @@
 // Where a device's lines go: one write for all lines that wait, awaited by each of them, and none held beyond a deadline.
 
 import { Fault } from '../../base/fault.ts';
-import { openTarget, type Target, type TargetOptions } from './target.ts';
+import type { Target } from './target.ts';
 
 export interface Sink {
   /** Resolves when the line is with the operating system. Rejects when it is not there by the deadline. */
   append(line: string): Promise<void>;
-  /** Opens the file anew, after it was moved away; a write that hangs stays behind. Throws and goes on with the old file. */
+  /** Opens the file or connection anew; a write that hangs stays behind. Throws and goes on with the old one. */
   reopen(): Promise<void>;
   /** Waits for lines under way, no longer than the deadline. */
   close(): Promise<void>;
 }
 
-export interface SinkOptions extends TargetOptions {
+export interface SinkOptions {
   /** Milliseconds. */
   readonly deadline: number;
-  /** Replaces the file, for tests. */
-  readonly open?: ((options: TargetOptions) => Promise<Target>) | undefined;
+  readonly open: () => Promise<Target>;
+  /** Bytes of lines that may wait at a time; one line may always. */
+  readonly queueBytes?: number;
 }
 
-/** Throws Fault `invalid-request` when the file cannot be opened for appending. */
-export async function openSink(options: SinkOptions): Promise<Sink> {
-  const { open = openTarget, deadline } = options;
-  let writer = createWriter(await open(options), deadline);
+/** A device that is slower than the requests would otherwise hold their lines in memory until the deadline. */
+export const defaultQueueBytes = 32 * 2 ** 20;
+
+/** Throws what `open` throws. */
+export async function openSink({ open, deadline, queueBytes = defaultQueueBytes }: SinkOptions): Promise<Sink> {
+  let writer = createWriter(await open(), deadline, queueBytes);
   return {
     append: (line) => writer.append(line),
     async reopen() {
       const before = writer;
-      writer = createWriter(await open(options), deadline);
+      writer = createWriter(await open(), deadline, queueBytes);
       await before.close();
     },
     close: () => writer.close(),
   };
+}
+
+export function tooManyWait(): Fault {
+  return new Fault('rate-limited', 'the audit device is slower than the requests: too many of its lines wait');
 }
 
 interface Waiting {
@@ -46,8 +53,9 @@ interface Writer {
   close(): Promise<void>;
 }
 
-function createWriter(target: Target, deadline: number): Writer {
+function createWriter(target: Target, deadline: number, queueBytes: number): Writer {
   let waiting: Waiting[] = [];
+  let waitingBytes = 0;
   let running: Promise<void> | undefined;
   /** A line has waited for its deadline in vain: until the write that is under way comes back, lines are refused at once. */
   let stuck = false;
@@ -86,17 +94,22 @@ function createWriter(target: Target, deadline: number): Writer {
   return {
     append(line) {
       if (stuck) return Promise.reject(new Fault('timeout', 'the audit device is still busy with an earlier line'));
+      const bytes = Buffer.from(line);
+      if (waitingBytes > 0 && waitingBytes + bytes.length > queueBytes) return Promise.reject(tooManyWait());
+      waitingBytes += bytes.length;
       return new Promise((resolve, reject) => {
         const late = setTimeout(() => {
           stuck = running !== undefined;
           own.settle(new Fault('timeout', 'the audit device did not take the line in time'));
         }, deadline);
         const own: Waiting = {
-          bytes: Buffer.from(line),
+          bytes,
           settled: false,
           settle(reason) {
+            if (own.settled) return;
             clearTimeout(late);
             own.settled = true;
+            waitingBytes -= bytes.length;
             if (reason === undefined) resolve();
             else reject(reason);
           },

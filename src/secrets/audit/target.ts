@@ -80,8 +80,15 @@ function reasonOf(thrown: unknown): string {
   return (thrown as NodeJS.ErrnoException).code ?? 'unknown reason';
 }
 
+/** Who reads it may go away: the write that finds out tells of it, and the event that would end the process is heard here. */
+const heard = (): void => {};
+
 const standardOutput: Target = {
-  write: (bytes) =>
-    new Promise((resolve, reject) => process.stdout.write(bytes, (error) => (error == null ? resolve(bytes.length) : reject(error)))),
+  write(bytes) {
+    if (!process.stdout.listeners('error').includes(heard)) process.stdout.on('error', heard);
+    return new Promise((resolve, reject) =>
+      process.stdout.write(bytes, (error) => (error == null ? resolve(bytes.length) : reject(error))),
+    );
+  },
   close: async () => {},
 };

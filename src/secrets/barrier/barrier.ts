@@ -34,10 +34,18 @@ export interface Barrier extends Storage {
   /** Throws Fault `invalid-request` when this is not the root key. */
   unseal(rootKey: KeyObject): Promise<void>;
   seal(): void;
-  /** Adds a term. What older terms sealed stays readable. Another process takes it over at the first entry of it that it reads. */
-  rotate(): Promise<KeyInfo>;
-  /** Seals the keyring under another root key. Other processes have to be unsealed again before they can follow a rotation. */
-  rekey(rootKey: KeyObject): Promise<void>;
+  /**
+   * Adds a term, unless the newest one is no longer `from`. What older terms sealed stays readable. Another process takes it
+   * over at the first entry of it that it reads.
+   */
+  rotate(from?: number): Promise<KeyInfo>;
+  /**
+   * Seals the keyring under another root key, together with what `finish` writes below the barrier. Other processes have to be
+   * unsealed again before they can follow a rotation.
+   */
+  rekey(rootKey: KeyObject, finish?: (below: Transaction) => void): Promise<void>;
+  /** Whether the keyring, as it is stored now, opens with this key. */
+  opensWith(rootKey: KeyObject): Promise<boolean>;
   keyInfo(): KeyInfo;
 }
 
@@ -118,7 +126,11 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
     const { newest } = unsealed();
     return { term: newest.number, installTime: rfc3339(newest.installed), encryptions: entries.sealedCount(newest) };
   };
-  const rewriteKeyring = async (rootKey: KeyObject, edit: (keyring: Keyring) => Keyring): Promise<void> => {
+  const rewriteKeyring = async (
+    rootKey: KeyObject,
+    edit: (keyring: Keyring) => Keyring,
+    finish?: (below: Transaction) => void,
+  ): Promise<void> => {
     const { rootKey: before, mark } = unsealed();
     const writing = storage.transact(async (below) => {
       const sealed = await below.get(keyringKey);
@@ -126,6 +138,7 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
       if (keyring === undefined) throw rekeyed();
       const edited = edit(keyring);
       below.put(keyringKey, sealKeyring(edited, rootKey, random));
+      finish?.(below);
       return edited;
     });
     opened = openedBy(rootKey, await unlessSealed(writing), mark);
@@ -165,11 +178,15 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
       sealings += 1;
       entries.forget();
     },
-    async rotate() {
-      await rewriteKeyring(unsealed().rootKey, (keyring) => [...keyring, freshTerm(lastOf(keyring).number + 1, random, clock.now())]);
+    async rotate(from) {
+      await rewriteKeyring(unsealed().rootKey, (keyring) => {
+        const { number } = lastOf(keyring);
+        return from !== undefined && from !== number ? keyring : [...keyring, freshTerm(number + 1, random, clock.now())];
+      });
       return info();
     },
-    rekey: (rootKey) => rewriteKeyring(rootKey, (keyring) => keyring),
+    rekey: (rootKey, finish) => rewriteKeyring(rootKey, (keyring) => keyring, finish),
+    opensWith: async (rootKey) => (await load(rootKey)) !== undefined,
     keyInfo: info,
     get: (key) => get(storage, key),
     list: (prefix, options) => list(storage, prefix, options),

@@ -16,12 +16,13 @@ const nothingThere: Reply = { kind: 'errors', status: 404, errors: [] };
 
 /** 404 where nothing was found, 204 where nothing is to be said, the envelope otherwise. */
 export function replyFor(answer: Answer | undefined, spec: RouteSpec, facts: Facts): Reply {
-  const reads = facts.operation === 'read' || facts.operation === 'list';
+  const lists = facts.operation === 'list' || facts.operation === 'scan';
+  const reads = facts.operation === 'read' || lists;
   if (answer === undefined) return reads ? nothingThere : { kind: 'empty', status: 204 };
   if (answer.raw !== undefined) return { kind: 'raw', ...answer.raw };
   if (spec.bare === true) return { kind: 'bare', status: answer.status ?? 200, data: answer.data ?? {} };
   const envelope = envelopeFor(answer, facts);
-  if (facts.operation === 'list' && isEmptyList(envelope)) return nothingThere;
+  if (lists && isEmptyList(envelope)) return nothingThere;
   if (says(answer, envelope)) return { kind: 'envelope', status: answer.status ?? 200, envelope, injected: spec.injected === true };
   return answer.status === undefined && reads ? nothingThere : { kind: 'empty', status: answer.status ?? 204 };
 }

@@ -7,7 +7,7 @@ import type { Contract, HandlersFor, Verb } from '../../schema/contract.ts';
 import type { Storage } from '../../storage/storage.ts';
 
 /** `create` and `update` are both the contract's `write`. */
-export type Operation = 'read' | 'list' | 'create' | 'update' | 'patch' | 'delete' | 'help';
+export type Operation = 'read' | 'list' | 'scan' | 'create' | 'update' | 'patch' | 'delete' | 'help';
 
 /** Who asks, as far as an engine may know. Never the token itself. */
 export interface Caller {
@@ -73,12 +73,44 @@ export interface WrapInfo {
   readonly wrapped_accessor?: string;
 }
 
+/** What a login leads to: the pipeline finds the entity, makes the token and fills the `auth` block. Seconds; 0 says nothing. */
+export interface LoginTerms {
+  /** Who logged in, as the mount knows them: leads to an entity, which the first login makes. Without one there is none. */
+  readonly alias?: { readonly name: string; readonly metadata?: Readonly<Record<string, string>> };
+  /** Groups that the other side counts the caller to: external groups whose alias has the name take it as a member, others lose it. */
+  readonly groups?: readonly string[];
+  readonly displayName: string;
+  /** Shown in the `auth` block and kept with the token. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly token: LoginLimits;
+  /** Handed back to the engine's `renewLogin`. JSON. */
+  readonly internal: Readonly<Record<string, unknown>>;
+}
+
+/** The common role fields of every auth method (`token_ttl` and the like). Seconds; 0 says nothing. */
+export interface LoginLimits {
+  readonly policies: readonly string[];
+  readonly noDefaultPolicy: boolean;
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly explicitMaxTtl: number;
+  readonly period: number;
+  readonly numUses: number;
+  readonly boundCidrs: readonly string[];
+  /** `default` is what the mount is tuned to; a mount that is tuned to `service` or `batch` overrules all. */
+  readonly type: 'service' | 'batch' | 'default' | 'default-service' | 'default-batch';
+}
+
 export interface Answer {
+  /** Of a login. Its warnings and wrapping are as any answer's. */
+  readonly login?: LoginTerms;
   readonly data?: Readonly<Record<string, unknown>> | null;
   readonly warnings?: readonly string[];
   readonly lease?: LeaseTerms;
   /** A lease that exists already and was renewed. Seconds. */
   readonly renewed?: { readonly leaseId: string; readonly ttl: number; readonly renewable: boolean };
+  /** What `wrap_info` names when this answer is wrapped, instead of the accessor of its token. */
+  readonly wrappedAccessor?: string;
   /** A wrapping token that was made by the handler itself. */
   readonly wrapped?: WrapInfo;
   /** Shown as `lease_duration` although nothing is leased (KV v1). Seconds. */
@@ -108,6 +140,16 @@ export interface MountView {
   /** With the trailing slash. Changes when the mount is moved. */
   readonly path: string;
   readonly options: Readonly<Record<string, string>>;
+  /** What an auth method's mount is tuned to; absent where it is not. */
+  readonly config?: { readonly user_lockout_config?: LockoutTuning };
+}
+
+/** As `sys/auth` shows it. Seconds; 0 and absent say nothing. */
+export interface LockoutTuning {
+  readonly user_lockout_threshold?: number;
+  readonly user_lockout_duration?: number;
+  readonly user_lockout_counter_reset_duration?: number;
+  readonly user_lockout_disable?: boolean;
 }
 
 /** At once where the entry is remembered, a promise otherwise: await either. */
@@ -137,6 +179,13 @@ export interface Engine<C extends Contract = Contract> {
   readonly handlers: Handlers<C>;
   /** Takes a leased secret back; what is already gone counts as taken back. */
   readonly revoke?: (internal: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<void>;
+  /**
+   * Before a token of this method is renewed: what its role holds it to now. Throws Fault `invalid-request` when the role is
+   * gone, and where the method does not renew tokens whose policies have changed (userpass): the token keeps those it had.
+   */
+  readonly renewLogin?: (internal: Readonly<Record<string, unknown>>) => Promise<LoginLimits>;
+  /** The role that a login with this path (below the mount) and data is for, undefined for other requests: rate limits ask. Checks nothing else. */
+  readonly loginRole?: (path: string, data: Readonly<Record<string, unknown>>) => Promise<string | undefined>;
   readonly close?: () => Promise<void>;
 }
 
@@ -154,6 +203,8 @@ export interface OpenEngine {
   readonly contract: Contract;
   readonly handlers: AnyHandlers;
   readonly revoke?: Engine['revoke'];
+  readonly renewLogin?: Engine['renewLogin'];
+  readonly loginRole?: Engine['loginRole'];
   readonly close?: Engine['close'];
 }
 

@@ -38,7 +38,10 @@ export interface Envelope {
   readonly auth: AuthBlock | null;
 }
 
-export type Reply =
+/** Headers beside those that every answer has; lower-case names. */
+export type Reply = ReplyContent & { readonly headers?: Readonly<Record<string, string>> };
+
+type ReplyContent =
   | { readonly kind: 'empty'; readonly status: number }
   /** `injected`: the keys of data stand at the top level too. */
   | { readonly kind: 'envelope'; readonly status: number; readonly envelope: Envelope; readonly injected: boolean }

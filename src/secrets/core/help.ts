@@ -32,7 +32,7 @@ function mountHelp(description: string, routes: readonly RouteSpec[]): string {
   ].join('\n');
 }
 
-const shown: readonly Verb[] = ['read', 'list', 'write', 'patch', 'delete'];
+const shown: readonly Verb[] = ['read', 'list', 'scan', 'write', 'patch', 'delete'];
 
 function routeHelp(spec: RouteSpec): string {
   const parameters = new Map(Object.entries(spec.fields));

@@ -1,6 +1,7 @@
 // What is known of one request, filled in as it travels: the pipeline writes it, the audit devices read it.
 
 import type { MountRecord } from '../mounts/record.ts';
+import type { Denial } from '../policies/explain.ts';
 import type { AuthBlock, Operation } from './engine.ts';
 import type { Envelope, WireRequest } from './exchange.ts';
 
@@ -28,11 +29,23 @@ export interface GrantingPolicy {
 
 export interface Life {
   readonly wire: WireRequest;
+  /** Monotonic milliseconds. */
+  readonly started: number;
   operation: Operation;
   mount?: MountRecord;
   token?: LifeToken;
+  /** Text of the token that a login made: the response line tells of it, not of the one that was sent. */
+  issued?: string;
+  /** What the token's entity adds to its policies. */
+  identityPolicies?: readonly string[];
   allowed?: boolean;
   granting?: readonly GrantingPolicy[];
+  /** For the audit line alone: the caller is not told why. */
+  denial?: Denial;
+  /** Of the answer, whatever it will be. */
+  headers?: Readonly<Record<string, string>>;
+  /** The audit devices are not to hear of it: a flood of refusals would be one of lines. */
+  unaudited?: boolean;
   /** The text that the client gets. */
   error?: string;
   /** The answer as it is, before it was wrapped. */

@@ -1,4 +1,4 @@
-// A request's life, in order: mount, token, existence, policy, audit, validate, handle, lease, wrap, audit, answer.
+// A request's life, in order: mount, rate, token, existence, policy, audit, validate, handle, lease, wrap, audit, answer.
 
 import { asFault, Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
@@ -6,19 +6,21 @@ import type { Verb } from '../../schema/contract.ts';
 import { type Match, type Prepared, prepare } from '../../schema/routes.ts';
 import { addressAllowed } from '../identity/cidrs.ts';
 import type { FoundToken } from '../identity/tokens.ts';
-import type { LeaseOrigin } from '../leases/leases.ts';
+import type { Subject, Subjects } from '../identity-store/subjects.ts';
 import type { MountRecord, MountTable } from '../mounts/record.ts';
 import type { Mounted, Router } from '../mounts/router.ts';
 import type { Acl } from '../policies/acl.ts';
 import { filterList } from '../policies/list-filter.ts';
-import { envelopeFor, faultReply, faultText, replyFor } from './answer.ts';
+import { pass, type QuotaGate, withHeaders } from '../quotas/gate.ts';
+import { faultReply, faultText, replyFor } from './answer.ts';
 import { withCallerToken } from './caller-token.ts';
-import type { Answer, Caller, EngineRequest, LeaseTerms, Operation, WrapInfo } from './engine.ts';
+import type { Answer, Caller, EngineRequest, Operation } from './engine.ts';
 import type { Reply, WireRequest } from './exchange.ts';
 import { helpFor } from './help.ts';
 import type { AuditTrail, Life } from './life.ts';
+import { type SettlingParts, settle } from './settling.ts';
 
-export interface PipelineParts {
+export interface PipelineParts extends SettlingParts {
   readonly sealed: () => boolean;
   /** Routes that are answered whatever the state of the server: init, unseal, health. */
   readonly whileSealed: Mounted;
@@ -26,18 +28,19 @@ export interface PipelineParts {
   readonly refresh: () => void | Promise<void>;
   readonly table: () => MountTable | Promise<MountTable>;
   readonly router: Router;
+  /** Costs nothing where there are no quotas. */
+  readonly quota: QuotaGate;
   readonly tokens: {
     find(token: string): Promise<FoundToken | undefined>;
     /** Takes one use off; undefined when there was none left. */
     use(found: FoundToken): Promise<{ readonly last: boolean } | undefined>;
     revoke(key: string): Promise<void>;
   };
-  readonly aclFor: (policies: readonly string[]) => Promise<Acl>;
-  readonly leases: {
-    issue(terms: LeaseTerms, origin: LeaseOrigin): Promise<{ readonly leaseId: string }>;
-  };
-  readonly wrap: (body: string, options: { ttl: number; creationPath: string; wrappedAccessor?: string }) => Promise<WrapInfo>;
+  readonly subjects: Subjects;
+  readonly aclFor: (policies: readonly string[], subject: Subject | undefined) => Promise<Acl>;
   readonly audit: AuditTrail;
+  /** Each request from its beginning to its answer. */
+  readonly underWay: Set<Life>;
   readonly observe: (life: Life, milliseconds: number) => void;
   readonly now: () => number;
   readonly log: Log;
@@ -47,7 +50,7 @@ export interface PipelineParts {
 interface Admitted {
   readonly mounted: Mounted | undefined;
   readonly match: Match | undefined;
-  readonly found: FoundToken | undefined;
+  readonly found: Authenticated | undefined;
   /** What the caller may see of a list; undefined where it sees all. */
   readonly filter: ((answer: Answer | undefined) => Answer | undefined) | undefined;
   /** Set when the existence check already had to read the parameters. */
@@ -55,14 +58,23 @@ interface Admitted {
   readonly request: EngineRequest;
 }
 
+/** A token that was let in, with all that its entity adds to it. */
+interface Authenticated extends FoundToken {
+  readonly subject: Subject | undefined;
+  /** The token's own and those of its entity. */
+  readonly policies: readonly string[];
+}
+
 export type Pipeline = (wire: WireRequest) => Promise<Reply>;
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   return async (wire) => {
     const started = parts.now();
-    const life: Life = { wire, operation: wire.operation === 'write' ? 'update' : wire.operation };
+    const life: Life = { wire, started, operation: wire.operation === 'write' ? 'update' : wire.operation };
+    parts.underWay.add(life);
     const fixed = alwaysAnswered(parts, wire);
-    const reply = fixed === undefined ? await travel(parts, life) : await answerSealed(parts, fixed, life);
+    const reply = fixed === undefined ? withHeaders(await travel(parts, life), life) : await answerSealed(parts, fixed, life);
+    parts.underWay.delete(life);
     parts.observe(life, parts.now() - started);
     return reply;
   };
@@ -78,9 +90,11 @@ async function travel(parts: PipelineParts, life: Life): Promise<Reply> {
     const waiting = parts.refresh();
     if (waiting !== undefined) await waiting;
     const { mounted, match } = await findMount(parts, life);
+    const admission = parts.quota(life, mounted);
+    pass(life, admission instanceof Promise ? await admission : admission);
     const found = await authenticate(parts, life, match);
     const counts = !isOpen(match, life.wire);
-    if (found !== undefined && found.entry.numUses !== 0 && counts) uses = await takeUse(parts, found);
+    if (found !== undefined && found.entry.numUses !== 0 && counts) uses = await takeUse(parts, life, found);
     const admitted = await admit(parts, life, { mounted, match, found });
     if (parts.audit.active) {
       requestLineWritten = true;
@@ -93,7 +107,8 @@ async function travel(parts: PipelineParts, life: Life): Promise<Reply> {
     const fault = asFault(thrown);
     report(parts.log, life, fault);
     life.error = faultText(fault);
-    const unheard = await auditFault(parts, life, requestLineWritten);
+    if (fault.http === 403) life.denial ??= { reason: fault.fields?.['denial'] === 'locked_out' ? 'locked_out' : 'route' };
+    const unheard = life.unaudited === true ? undefined : await auditFault(parts, life, requestLineWritten);
     return faultReply(unheard ?? fault);
   } finally {
     if (uses?.last === true) await parts.tokens.revoke(uses.key);
@@ -110,16 +125,28 @@ async function findMount(parts: PipelineParts, life: Life): Promise<{ mounted: M
   return { mounted, match: mounted.routes.match(path.slice(mounted.path.length)) };
 }
 
-async function authenticate(parts: PipelineParts, life: Life, match: Match | undefined): Promise<FoundToken | undefined> {
+async function authenticate(parts: PipelineParts, life: Life, match: Match | undefined): Promise<Authenticated | undefined> {
   const { token } = life.wire;
   const optional = isOpen(match, life.wire);
   const found = token === undefined || token === '' ? undefined : await parts.tokens.find(token);
   if (found === undefined || !addressAllowed(found.entry.boundCidrs, life.wire.remoteAddress)) {
     if (optional) return undefined;
+    life.denial = { reason: found !== undefined ? 'bound_cidrs' : token ? 'unknown_token' : 'no_token' };
     throw new Fault('permission-denied', 'permission denied');
   }
   life.token = found.entry;
-  return found;
+  const { key, entry } = found;
+  if (entry.entityId === '') return { key, entry, subject: undefined, policies: entry.policies };
+  const standing = parts.subjects.of(entry.entityId);
+  const subject = standing instanceof Promise ? await standing : standing;
+  // The token stays: its entity may be enabled again.
+  if (subject === undefined || subject.entity.disabled) {
+    if (optional) return undefined;
+    life.denial = { reason: 'entity_disabled' };
+    throw new Fault('permission-denied', 'permission denied');
+  }
+  life.identityPolicies = subject.policies;
+  return { key, entry, subject, policies: subject.together(entry.policies) };
 }
 
 /** No token is asked for. */
@@ -129,8 +156,9 @@ function isOpen(match: Match | undefined, wire: WireRequest): boolean {
   return unauthenticated === true || (opened !== undefined && opened === wire.opens);
 }
 
-async function takeUse(parts: PipelineParts, found: FoundToken): Promise<{ readonly key: string; readonly last: boolean }> {
+async function takeUse(parts: PipelineParts, life: Life, found: FoundToken): Promise<{ readonly key: string; readonly last: boolean }> {
   const use = await parts.tokens.use(found);
+  if (use === undefined) life.denial = { reason: 'no_uses_left' };
   if (use === undefined) throw new Fault('permission-denied', 'permission denied');
   return { key: found.key, last: use.last };
 }
@@ -147,7 +175,7 @@ async function admit(parts: PipelineParts, life: Life, known: Pick<Admitted, 'mo
     if (exists !== undefined && !(await exists(prepared.input, request))) life.operation = 'create';
   }
   if (isOpen(match, wire) || found === undefined) return { ...known, filter: undefined, prepared, request };
-  const acl = await parts.aclFor(found.entry.policies);
+  const acl = await parts.aclFor(found.policies, found.subject);
   const verdict = acl.allows({
     operation: life.operation,
     path: wire.path,
@@ -157,6 +185,7 @@ async function admit(parts: PipelineParts, life: Life, known: Pick<Admitted, 'mo
   });
   life.allowed = verdict.allowed;
   life.granting = verdict.granting;
+  if (verdict.denial !== undefined) life.denial = verdict.denial;
   if (!verdict.allowed) throw new Fault('policy-denied', 'permission denied');
   const { listFilter } = verdict;
   const mayUse = (operation: 'read' | 'list', path: string) =>
@@ -172,7 +201,8 @@ async function handle(parts: PipelineParts, life: Life, admitted: Admitted, last
     throw new Fault('unsupported-path', `no handler for route ${JSON.stringify(life.wire.path)}. route entry not found.`, {
       framed: false,
     });
-  if (life.operation === 'help') return helpFor(mounted, match);
+  // Of the mount itself, even where a route takes every path.
+  if (life.operation === 'help') return helpFor(mounted, life.wire.path.length > mounted.path.length ? match : undefined);
   if (match === undefined) throw new Fault('unsupported-path', 'unsupported path');
   const verb: Verb = life.operation === 'create' || life.operation === 'update' ? 'write' : life.operation;
   const handler = mounted.engine.handlers[match.route.name]?.[verb];
@@ -180,98 +210,7 @@ async function handle(parts: PipelineParts, life: Life, admitted: Admitted, last
   const prepared = admitted.prepared ?? validated(match, verb, life.wire.data);
   const whole = await handler(prepared.input, request);
   const answer = admitted.filter === undefined ? whole : admitted.filter(whole);
-  return settle(parts, life, answer, { admitted, match, prepared, lastUse });
-}
-
-interface Ending {
-  readonly admitted: Admitted;
-  readonly match: Match;
-  readonly prepared: Prepared;
-  readonly lastUse: boolean;
-}
-
-/** The lease is written before its secret leaves; then the answer is wrapped if the client asked for it. */
-async function settle(parts: PipelineParts, life: Life, answer: Answer | undefined, ending: Ending): Promise<Reply> {
-  const { admitted, match, prepared } = ending;
-  const leaseId = answer?.lease === undefined ? (answer?.renewed?.leaseId ?? '') : await issueLease(parts, life, answer.lease, ending);
-  const facts = {
-    requestId: life.wire.id,
-    operation: life.operation,
-    leaseId,
-    warnings: answer === undefined ? [] : parameterWarnings(prepared),
-  };
-  const reply = replyFor(answer, match.route.spec, facts);
-  const wanted = wrapSeconds(life, admitted, answer);
-  // The odd text is the one that clients know: what is not there is not wrapped.
-  if (wanted > 0 && life.operation === 'list' && reply.kind === 'errors')
-    throw new Fault('unsupported-path', 'unsupported path', { framed: false });
-  const wrapInfo = await wrapInfoOf(parts, life, answer, { reply, ttl: wanted });
-  if (parts.audit.active) {
-    const envelope = reply.kind === 'envelope' ? reply.envelope : undefined;
-    life.outcome = {
-      data: envelope?.data ?? null,
-      auth: envelope?.auth ?? null,
-      leaseId,
-      warnings: envelope?.warnings ?? null,
-      wrapInfo,
-    };
-  }
-  if (wrapInfo === null) return reply;
-  return {
-    kind: 'envelope',
-    status: 200,
-    injected: false,
-    envelope: { ...envelopeFor({}, { ...facts, requestId: '', leaseId: '', warnings: [] }), wrap_info: wrapInfo },
-  };
-}
-
-async function issueLease(parts: PipelineParts, life: Life, terms: LeaseTerms, ending: Ending): Promise<string> {
-  const { found, mounted } = ending.admitted;
-  if (found === undefined || mounted === undefined) throw new Fault('internal', 'a leased secret needs a token');
-  const { key, entry } = found;
-  const { leaseId } = await parts.leases.issue(terms, {
-    path: life.wire.path,
-    mountUuid: mounted.record.uuid,
-    tokenKey: key,
-    ...(entry.type === 'batch' && entry.expires !== null ? { batch: { expires: entry.expires, ...parentOf(entry) } } : {}),
-  });
-  if (ending.lastUse)
-    throw new Fault(
-      'invalid-request',
-      'Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.',
-    );
-  return leaseId;
-}
-
-function parentOf({ parent }: FoundToken['entry']): { readonly parent?: string } {
-  return parent === undefined ? {} : { parent };
-}
-
-function wrapSeconds(life: Life, { match }: Admitted, answer: Answer | undefined): number {
-  if (answer?.raw !== undefined || match?.route.spec.bare === true) return 0;
-  return life.wire.wrapTtl ?? 0;
-}
-
-interface Wrappable {
-  readonly reply: Reply;
-  /** Seconds; 0 where no wrapping was asked for. */
-  readonly ttl: number;
-}
-
-async function wrapInfoOf(
-  parts: PipelineParts,
-  life: Life,
-  answer: Answer | undefined,
-  { reply, ttl }: Wrappable,
-): Promise<WrapInfo | null> {
-  if (answer?.wrapped !== undefined) return answer.wrapped;
-  if (answer === undefined || ttl === 0 || reply.kind !== 'envelope') return null;
-  const wrappedAccessor = answer.auth?.accessor;
-  return parts.wrap(JSON.stringify(reply.envelope), {
-    ttl,
-    creationPath: life.wire.path,
-    ...(wrappedAccessor === undefined ? {} : { wrappedAccessor }),
-  });
+  return settle(parts, life, answer, { mounted, found: admitted.found, match, prepared, lastUse });
 }
 
 function validated(match: Match, verb: Verb, data: WireRequest['data']): Prepared {
@@ -283,17 +222,7 @@ function validated(match: Match, verb: Verb, data: WireRequest['data']): Prepare
   }
 }
 
-function parameterWarnings({ ignored, replaced }: Prepared): string[] {
-  const warnings: string[] = [];
-  if (ignored.length > 0) warnings.push(`Endpoint ignored these unrecognized parameters: [${ignored.join(' ')}]`);
-  if (replaced.length > 0)
-    warnings.push(
-      `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${replaced.join(' ')}]`,
-    );
-  return warnings;
-}
-
-function engineRequest(life: Life, mounted: Mounted | undefined, found: FoundToken | undefined): EngineRequest {
+function engineRequest(life: Life, mounted: Mounted | undefined, found: Authenticated | undefined): EngineRequest {
   const { wire } = life;
   const request: EngineRequest = {
     id: wire.id,
@@ -315,14 +244,14 @@ function engineRequest(life: Life, mounted: Mounted | undefined, found: FoundTok
 
 const callers = new WeakMap<FoundToken['entry'], Caller>();
 
-function callerOf({ key, entry }: FoundToken): Caller {
+function callerOf({ key, entry, policies }: Authenticated): Caller {
   const known = callers.get(entry);
-  if (known !== undefined) return known;
+  if (known !== undefined && known.policies === policies) return known;
   const caller: Caller = {
     key,
     accessor: entry.accessor,
     displayName: entry.displayName,
-    policies: entry.policies,
+    policies,
     entityId: entry.entityId,
     isRoot: entry.policies.includes('root'),
   };

@@ -1,7 +1,7 @@
 // Addresses that a token may be used from.
 
 import { describe, expect, it } from 'vitest';
-import { addressAllowed, checkCidrs } from './cidrs.ts';
+import { addressAllowed, checkCidrs, cidrsWithin } from './cidrs.ts';
 
 describe('a token bound to addresses', () => {
   it.each<[string, string[], string, boolean]>([
@@ -65,5 +65,24 @@ describe('blocks that are written down', () => {
     expect(() => checkCidrs(['10.0.0.1', cidr])).toThrow(
       expect.objectContaining({ code: 'invalid-request', message: expect.stringContaining(JSON.stringify(cidr)) }),
     );
+  });
+});
+
+describe('blocks within blocks', () => {
+  it.each<[inner: string[], outer: string[], within: boolean]>([
+    [['10.0.0.1'], [], true],
+    [[], ['10.0.0.0/8'], true],
+    [['10.1.0.0/16', '10.0.0.1'], ['10.0.0.0/8'], true],
+    [['10.0.0.0/8'], ['10.0.0.0/8'], true],
+    [['10.0.0.0/7'], ['10.0.0.0/8'], false],
+    [['0.0.0.0/0'], ['10.0.0.0/8'], false],
+    [['10.0.0.1', '11.0.0.1'], ['10.0.0.0/8'], false],
+    [['11.0.0.1'], ['10.0.0.0/8', '11.0.0.0/8'], true],
+    [['::1'], ['0.0.0.0/0'], false],
+    [['10.0.0.1'], ['::/0'], false],
+    [['fd00:1::/32'], ['fd00::/8'], true],
+    [['nowhere'], ['0.0.0.0/0'], false],
+  ])('%j in %j: %s', (inner, outer, within) => {
+    expect(cidrsWithin(inner, outer)).toBe(within);
   });
 });

@@ -37,6 +37,25 @@ export function checkCidrs(cidrs: readonly string[]): void {
       throw new Fault('invalid-request', `error parsing bound_cidrs: ${JSON.stringify(cidr)} is neither an address nor a CIDR block`);
 }
 
+/** Whether every block of `inner` lies in a block of `outer`. No outer blocks hold everything. */
+export function cidrsWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  if (inner.length === 0 || outer.length === 0) return true;
+  const around = outer.map(blockOf);
+  return inner
+    .map(blockOf)
+    .every(
+      (block) =>
+        block !== undefined &&
+        around.some((wide) => wide !== undefined && wide.family === block.family && wide.bits <= block.bits && holds(wide, block.address)),
+    );
+}
+
+function holds({ address, bits, family }: Block, inner: string): boolean {
+  const list = new BlockList();
+  list.addSubnet(address, bits, family);
+  return list.check(inner, family);
+}
+
 function blocksOf(cidrs: readonly string[]): Blocks {
   const blocks: Blocks = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {
@@ -62,7 +81,7 @@ function blockOf(cidr: string): Block | undefined {
 }
 
 /** Without port and brackets; an IPv4 address that came in over an IPv6 socket is an IPv4 address, and in no IPv6 block. */
-function hostOf(remoteAddress: string): string {
+export function hostOf(remoteAddress: string): string {
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(remoteAddress)?.[1];
   const withPort = /^([^:]+):\d+$/.exec(remoteAddress)?.[1];
   const host = bracketed ?? withPort ?? remoteAddress;

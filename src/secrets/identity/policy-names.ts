@@ -21,7 +21,7 @@ export interface RolePolicies {
 }
 
 /** Policies that the server gives and nobody else. */
-const reserved = ['response-wrapping', 'control-group'];
+export const reservedPolicies = ['response-wrapping', 'control-group'];
 
 /** Trimmed, lower case, each once, sorted. `root` stands alone: it needs no company. */
 export function sanitizePolicies(names: readonly string[], addDefault: boolean): string[] {
@@ -34,7 +34,7 @@ export function sanitizePolicies(names: readonly string[], addDefault: boolean):
 /** Throws Fault `invalid-request` for policies that the parent or the role does not allow. */
 export function choosePolicies(wish: PolicyWish): string[] {
   const chosen = wish.role !== undefined && restricts(wish.role) ? fromRole(wish, wish.role) : fromParent(wish);
-  for (const policy of chosen) if (reserved.includes(policy)) throw refused(`cannot assign policy ${JSON.stringify(policy)}`);
+  for (const policy of chosen) if (reservedPolicies.includes(policy)) throw refused(`cannot assign policy ${JSON.stringify(policy)}`);
   if (chosen.includes('root') && !wish.parent.includes('root'))
     throw refused('root tokens may not be created without parent token being root');
   return chosen;

@@ -35,6 +35,8 @@ export interface TokenEntry {
   /** Token role that it was made from. */
   readonly role?: string;
   readonly entityId: string;
+  /** Of a login: the mount that made it, and what its method wants to know when the token is renewed. */
+  readonly login?: { readonly mount: string; readonly internal: Readonly<Record<string, unknown>> };
   readonly boundCidrs?: readonly string[];
   /** It holds a wrapped response. */
   readonly wrapping?: true;

@@ -21,6 +21,8 @@ beforeEach(async () => {
     roles: bank.roles,
     policyExists: async (name) => name === 'default',
     hasSudo: async () => false,
+    identity: { policiesOf: async () => [], entityFor: async () => ({ id: '', disabled: false }) },
+    mount: () => ({ accessor: 'auth_token_test' }),
     callerToken,
     tidy: () => {},
     clock: bank.clock,

@@ -4,14 +4,18 @@ import { tokenContract } from '../../api/token.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import { type Answer, type Caller, type EngineRequest, engine, type Handlers, type OpenEngine } from '../core/engine.ts';
+import type { LoginAlias } from '../identity-store/login-entity.ts';
 import { type CreationInput, termsOf } from './token-creation.ts';
 import { createTokenRoles, describeRole, type TokenRoles } from './token-roles.ts';
 import { authBlock, describeToken } from './token-view.ts';
-import type { FoundToken, RevokeOptions, Tokens } from './tokens.ts';
+import type { FoundToken, RevokeOptions, TokenEntry, Tokens } from './tokens.ts';
 
 export interface TokenMethodParts {
   readonly tokens: Tokens;
   readonly roles: TokenRoles;
+  readonly identity: TokenIdentity;
+  /** Of the method itself. */
+  readonly mount: () => { readonly accessor: string };
   readonly policyExists: (name: string) => Promise<boolean>;
   /** Root, or `sudo` on the path. */
   readonly hasSudo: (request: EngineRequest, path: string) => Promise<boolean>;
@@ -20,6 +24,13 @@ export interface TokenMethodParts {
   /** Finishes what interrupted revocations left; in the background. */
   readonly tidy: () => void;
   readonly clock: Clock;
+}
+
+/** What tokens ask of the identity store. */
+export interface TokenIdentity {
+  policiesOf(entityId: string): Promise<readonly string[]>;
+  /** Finds the entity of an alias, or makes it. */
+  entityFor(alias: LoginAlias): Promise<{ readonly id: string; readonly disabled: boolean }>;
 }
 
 export { createTokenRoles };
@@ -52,17 +63,20 @@ function creationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'create'
     const path = request.mountPoint + request.path;
     const terms = options.role === undefined ? undefined : await roles.read(options.role);
     if (options.role !== undefined && terms === undefined) throw new Fault('invalid-request', `unknown role ${options.role}`);
-    const made = await tokens.create(
-      termsOf(input, {
-        path,
-        parent: { key: caller.key, entry },
-        orphan: options.orphan,
-        sudo: caller.isRoot || (await parts.hasSudo(request, path)),
-        role: terms === undefined ? undefined : { name: options.role as string, terms },
-      }),
-    );
+    const asked = termsOf(input, {
+      path,
+      parent: { key: caller.key, entry },
+      orphan: options.orphan,
+      sudo: caller.isRoot || (await parts.hasSudo(request, path)),
+      role: terms === undefined ? undefined : { name: options.role as string, terms },
+    });
+    const alias = input.entity_alias ?? '';
+    const made = await tokens.create(alias === '' ? asked : { ...asked, entityId: await entityOfAlias(parts, alias) });
     const warnings = [...(await unknownPolicies(parts, made.entry.policies)), ...made.warnings];
-    return { auth: authBlock(made.token, made.entry), ...(warnings.length === 0 ? {} : { warnings }) };
+    return {
+      auth: authBlock(made.token, made.entry, await parts.identity.policiesOf(made.entry.entityId)),
+      ...(warnings.length === 0 ? {} : { warnings }),
+    };
   };
   return {
     create: { write: (input, request) => make(input, request, { orphan: false }) },
@@ -72,12 +86,15 @@ function creationHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'create'
 }
 
 function lookupHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'lookup' | 'lookupSelf' | 'lookupAccessor' | 'accessors'> {
-  const { tokens, clock } = parts;
+  const { tokens, identity } = parts;
+  const describe = async (id: string, entry: TokenEntry): Promise<Answer> => ({
+    data: describeToken(id, entry, parts.clock.now(), await identity.policiesOf(entry.entityId)),
+  });
   const show = async (token: string): Promise<Answer> => {
     const found = await tokens.find(token);
     const entry = found === undefined || found.entry.type === 'batch' ? found?.entry : await tokens.look(found.key);
     if (entry === undefined) throw new Fault('permission-denied', 'bad token');
-    return { data: describeToken(token, entry, clock.now()) };
+    return describe(token, entry);
   };
   const self = (_: unknown, request: EngineRequest): Promise<Answer> => show(parts.callerToken(request) ?? '');
   const named = ({ token }: { readonly token?: string | undefined }, request: EngineRequest): Promise<Answer> =>
@@ -88,7 +105,7 @@ function lookupHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'lookup' |
     lookupAccessor: {
       async write({ accessor }) {
         const { entry } = await byAccessor(tokens, accessor);
-        return { data: describeToken('', entry, clock.now()) };
+        return describe('', entry);
       },
     },
     accessors: { list: async () => ({ data: { keys: await tokens.accessors() } }) },
@@ -96,12 +113,12 @@ function lookupHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'lookup' |
 }
 
 function renewalHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'renew' | 'renewSelf' | 'renewAccessor'> {
-  const { tokens } = parts;
+  const { tokens, identity } = parts;
   const renew = async (found: FoundToken | undefined, token: string, increment = 0): Promise<Answer> => {
     if (found === undefined) throw new Fault('invalid-request', 'token not found');
     if (found.entry.type === 'batch') throw new Fault('invalid-request', 'batch tokens cannot be renewed');
     const { entry, warnings } = await tokens.renew(found.key, increment);
-    return { auth: authBlock(token, entry), ...(warnings.length === 0 ? {} : { warnings }) };
+    return { auth: authBlock(token, entry, await identity.policiesOf(entry.entityId)), ...(warnings.length === 0 ? {} : { warnings }) };
   };
   return {
     renew: {
@@ -179,6 +196,13 @@ function roleHandlers({ roles }: TokenMethodParts): Pick<TokenHandlers, 'roles' 
       },
     },
   };
+}
+
+/** The alias is one of the token method itself. */
+async function entityOfAlias({ identity, mount }: TokenMethodParts, name: string): Promise<string> {
+  const entity = await identity.entityFor({ mountAccessor: mount().accessor, name, local: false, metadata: null, groups: [] });
+  if (entity.disabled) throw new Fault('permission-denied', 'entity from given entity alias is disabled');
+  return entity.id;
 }
 
 async function byAccessor(tokens: Tokens, accessor: string | undefined): Promise<FoundToken> {

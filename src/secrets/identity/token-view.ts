@@ -2,15 +2,17 @@
 
 import { rfc3339 } from '../../base/times.ts';
 import type { AuthBlock } from '../core/engine.ts';
+import { sanitizePolicies } from './policy-names.ts';
 import type { TokenEntry } from './token-entry.ts';
 
-/** `token` is empty where the client does not know it. */
-export function authBlock(token: string, entry: TokenEntry): AuthBlock {
+/** `token` is empty where the client does not know it; `identity` are the policies of its entity. */
+export function authBlock(token: string, entry: TokenEntry, identity: readonly string[] = []): AuthBlock {
   return {
     client_token: token,
     accessor: entry.accessor,
-    policies: entry.policies,
+    policies: identity.length === 0 ? entry.policies : sanitizePolicies([...entry.policies, ...identity], false),
     token_policies: entry.policies,
+    ...(identity.length === 0 ? {} : { identity_policies: sanitizePolicies(identity, false) }),
     metadata: entry.meta,
     lease_duration: entry.leaseTtl,
     renewable: entry.renewable,
@@ -23,7 +25,7 @@ export function authBlock(token: string, entry: TokenEntry): AuthBlock {
 }
 
 /** Sorted by name, as on the wire. `id` is empty for a lookup by accessor. */
-export function describeToken(id: string, entry: TokenEntry, now: number): Record<string, unknown> {
+export function describeToken(id: string, entry: TokenEntry, now: number, identity: readonly string[] = []): Record<string, unknown> {
   const { expires, lastRenewal } = entry;
   return {
     accessor: entry.accessor,
@@ -34,7 +36,9 @@ export function describeToken(id: string, entry: TokenEntry, now: number): Recor
     entity_id: entry.entityId,
     expire_time: expires === null ? null : rfc3339(expires),
     explicit_max_ttl: entry.explicitMaxTtl,
+    ...(identity.length === 0 ? {} : { external_namespace_policies: {} }),
     id,
+    ...(identity.length === 0 ? {} : { identity_policies: identity }),
     ...(expires === null ? {} : { issue_time: rfc3339(entry.created) }),
     ...(lastRenewal === undefined ? {} : { last_renewal: rfc3339(lastRenewal), last_renewal_time: Math.floor(lastRenewal / 1000) }),
     meta: entry.meta,

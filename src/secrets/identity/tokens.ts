@@ -5,6 +5,7 @@ import { Fault } from '../../base/fault.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
 import type { Cached } from '../core/engine.ts';
+import { tokenLeaseId } from '../leases/lease-record.ts';
 import { calculateTtl, type TtlBounds, type TtlGrant } from '../leases/ttl.ts';
 import type { Revocations } from './revocations.ts';
 import {
@@ -36,7 +37,14 @@ export interface TokenParts {
   readonly bounds: (path: string) => TtlBounds | Promise<TtlBounds>;
   /** What the token role holds its tokens to now; undefined when it is gone. */
   readonly role: (name: string) => Promise<RoleLimits | undefined>;
+  /**
+   * What the auth method of a login holds its token to now; undefined where the method does not say. Throws Fault
+   * `invalid-request` for a token that it no longer renews.
+   */
+  readonly renewLogin?: ((login: NonNullable<TokenEntry['login']>) => Promise<LoginBounds | undefined>) | undefined;
   readonly revocations: Revocations;
+  /** Whether everything below a prefix that this lease lies in is being revoked, and it was there already. */
+  readonly isRevoked?: (leaseId: string, issued: number) => boolean | Promise<boolean>;
   /** Tokens that no store holds; without it they are not known. */
   readonly batch?: BatchTokens;
 }
@@ -45,6 +53,13 @@ export interface TokenParts {
 export interface RoleLimits {
   readonly period: number;
   readonly explicitMaxTtl: number;
+}
+
+/** Seconds; 0 where the method says nothing. */
+export interface LoginBounds {
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly period: number;
 }
 
 export interface BatchTokens {
@@ -78,6 +93,7 @@ export interface TokenTerms {
   readonly id?: string | undefined;
   readonly type?: 'service' | 'batch' | undefined;
   readonly wrapping?: true | undefined;
+  readonly login?: TokenEntry['login'] | undefined;
   /** Written in the same commit. May run again. */
   readonly also?: ((transaction: Transaction, key: string) => void | Promise<void>) | undefined;
 }
@@ -133,6 +149,19 @@ export function createTokens(parts: TokenParts): Tokens {
     return alive(entry) ? entry : undefined;
   };
 
+  /** Revoked with its prefix or with one of those who made it, though nobody has come to it yet. */
+  const isDoomed = async (key: string, entry: TokenEntry): Promise<boolean> => {
+    const revoked = parts.isRevoked?.(tokenLeaseId(entry.path, key), entry.created) ?? false;
+    if (typeof revoked === 'boolean' ? revoked : await revoked) return true;
+    for (let { parent } = entry; parent !== undefined; ) {
+      const found = cached(idKey(parent), decodeToken);
+      const above = found instanceof Promise ? await found : found;
+      if (above === undefined) return true;
+      parent = above.parent;
+    }
+    return false;
+  };
+
   const remove = async (key: string, wanted: (entry: TokenEntry) => boolean, options: RevokeOptions = {}): Promise<boolean> => {
     const removed = await storage.transact(async (transaction) => {
       const entry = await readToken(transaction, key);
@@ -155,7 +184,7 @@ export function createTokens(parts: TokenParts): Tokens {
       if (parts.batch !== undefined && token.startsWith(parts.batch.prefix)) return findBatch(parts, parts.batch, token);
       const key = keyOf(token);
       const entry = await cached(idKey(key), decodeToken);
-      return alive(entry) ? { key, entry } : undefined;
+      return alive(entry) && !(await isDoomed(key, entry)) ? { key, entry } : undefined;
     },
     use: ({ key }) => parts.serialise(`token ${key}`, () => storage.transact((transaction) => takeUse(transaction, key, alive))),
     create: (terms) => createToken(parts, terms),
@@ -257,8 +286,14 @@ async function entryFor(
     entityId: terms.entityId ?? '',
     ...(boundCidrs === undefined || boundCidrs.length === 0 ? {} : { boundCidrs }),
     ...(terms.wrapping === true ? { wrapping: true } : {}),
+    ...loginOf(terms),
   };
   return { entry, warnings };
+}
+
+/** A batch token is never renewed, so nobody would ask. */
+function loginOf({ login, type }: TokenTerms): Pick<TokenEntry, 'login'> {
+  return login === undefined || type === 'batch' ? {} : { login };
 }
 
 function renewable(terms: TokenTerms, grant: TtlGrant | undefined): boolean {
@@ -297,6 +332,7 @@ async function renewToken(
   key: string,
   increment: number,
 ): Promise<{ readonly entry: TokenEntry; readonly warnings: readonly string[] }> {
+  const login = await boundsOfLogin(parts, key);
   return parts.storage.transact(async (transaction) => {
     const entry = await readToken(transaction, key);
     const now = parts.clock.now();
@@ -310,9 +346,9 @@ async function renewToken(
     const { ttl, expires, warnings } = calculateTtl({
       bounds: await parts.bounds(entry.path),
       increment,
-      ttl: entry.leaseTtl,
-      maxTtl: entry.maxTtl,
-      ...effectiveLimits(entry, limits),
+      ttl: login?.ttl ?? entry.leaseTtl,
+      maxTtl: login?.maxTtl ?? entry.maxTtl,
+      ...effectiveLimits({ ...entry, ...(login === undefined ? {} : { period: login.period }) }, limits),
       created: entry.created,
       now,
     });
@@ -320,6 +356,13 @@ async function renewToken(
     changeToken(transaction, key, entry, next);
     return { entry: next, warnings };
   });
+}
+
+/** Asked before the commit, which may run again; a token that cannot be renewed anyway is refused there. */
+async function boundsOfLogin({ storage, clock, renewLogin }: TokenParts, key: string): Promise<LoginBounds | undefined> {
+  const entry = await readToken(storage, key);
+  if (entry?.login === undefined || !entry.renewable || entry.expires === null || entry.expires <= clock.now()) return undefined;
+  return renewLogin?.(entry.login);
 }
 
 /** The smaller one, where both the token and its role say something. */

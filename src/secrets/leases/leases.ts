@@ -5,15 +5,19 @@ import { asFault, Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
-import type { LeaseTerms } from '../core/engine.ts';
+import type { Cached, LeaseTerms } from '../core/engine.ts';
 import { decodeDue, type LeaseRecord, leaseLayout, type SecretLease } from './lease-record.ts';
 import { addLease, changeLease, leasesBelow, pagesBelow, readLease, removeLease } from './lease-store.ts';
+import { createPrefixRevocations, type PrefixProgress, type PrefixRevocations } from './prefix-revocations.ts';
 import { calculateTtl } from './ttl.ts';
 
 export interface LeaseParts {
   readonly storage: Storage;
+  /** As Host's. */
+  readonly cached: Cached;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  readonly uuid: () => string;
   readonly log: Log;
   /** Ends with the server's unsealed life. */
   readonly signal: AbortSignal;
@@ -74,6 +78,8 @@ export interface Irrevocable {
 }
 
 export interface Leases {
+  /** Before anything else. */
+  prepare(): Promise<void>;
   /** The lease is durable when this resolves. When it fails, the secret is taken back at once. */
   issue(terms: LeaseTerms, origin: LeaseOrigin): Promise<{ readonly leaseId: string }>;
   lookup(leaseId: string): Promise<LeaseView | undefined>;
@@ -84,10 +90,16 @@ export interface Leases {
   /** Throws when the engine could not take the secret back; it is tried again all the same. Without `sync` it only promises. */
   revoke(leaseId: string, options: { readonly sync: boolean }): Promise<void>;
   /**
-   * A prefix without a slash at its end also names the one lease. Tries them all, and throws for the first that failed;
-   * `force` forgets what could not be taken back instead.
+   * A prefix without a slash at its end also names the one lease. All below is useless after the first commit; with `sync` it
+   * resolves when all of it was tried, and throws for the first that failed. `force` forgets what could not be taken back.
    */
   revokePrefix(prefix: string, options: { readonly sync: boolean; readonly force?: boolean }): Promise<void>;
+  /** Whether a revocation of a prefix, not finished yet, covers what was issued then. */
+  isRevoked(leaseId: string, issued: number): boolean | Promise<boolean>;
+  /** Revocations of prefixes that are not finished. */
+  revocations(): Promise<PrefixProgress[]>;
+  /** Goes on with those that an earlier process left; returns at once. */
+  resumeRevocations(): void;
   /** What fails is tried again later and does not fail this. */
   revokeByToken(tokenKey: string): Promise<void>;
   /** One attempt at a lease that the expiry index named, if it is due. */
@@ -127,45 +139,64 @@ export function createLeases(parts: LeaseParts): Leases {
   };
 
   /** Written down when it resolves. */
-  const revokeSoon = async (leaseId: string): Promise<void> => {
+  const revokeSoon = async (leaseId: string): Promise<undefined> => {
     const record = await readLease(storage, leaseId);
-    if (record?.kind === 'token') return void (await tokens.revoke(record.tokenKey, { sync: false }));
+    if (record?.kind === 'token') {
+      await tokens.revoke(record.tokenKey, { sync: false });
+      return;
+    }
     await changeStored(storage, leaseId, (transaction, lease) => changeLease(transaction, lease, { ...lease, retryAt: clock.now() }));
     revokeNow(leaseId).catch((thrown: unknown) =>
       parts.log.warn('a lease could not be revoked in the background', { error: asFault(thrown) }),
     );
   };
 
-  const revokeOne = async (leaseId: string, options: { readonly sync: boolean; readonly force?: boolean }): Promise<Fault | undefined> => {
-    if (!options.sync) return void (await revokeSoon(leaseId));
+  const takeBackIssuedBefore = async (
+    leaseId: string,
+    { before, force }: { readonly before: number; readonly force: boolean },
+  ): Promise<Fault | undefined> => {
+    const record = await readLease(storage, leaseId);
+    if (record === undefined || (await issuedAt(parts, record)) > before) return undefined;
     const fault = await revokeNow(leaseId);
-    if (fault === undefined || options.force !== true) return fault;
+    if (fault === undefined || !force) return fault;
     await changeStored(storage, leaseId, removeLease);
     return undefined;
   };
+  const prefixes = createPrefixRevocations({
+    ...parts,
+    takeBack: takeBackIssuedBefore,
+    pages: (prefix) => namedAndBelow(storage, prefix),
+  });
 
   return {
+    prepare: () => prefixes.prepare(),
     issue: (terms, origin) => issueLease(parts, terms, origin),
     list: (prefix) => storage.list(leaseLayout.records + prefix),
-    renew: (leaseId, increment) => renewLease(parts, leaseId, increment),
+    renew: (leaseId, increment) => renewLease(parts, prefixes, { leaseId, increment }),
     async lookup(leaseId) {
       const record = await readLease(storage, leaseId);
-      return record === undefined ? undefined : viewOf(parts, record);
+      const view = record === undefined ? undefined : await viewOf(parts, record);
+      if (view === undefined) return undefined;
+      const ended = await prefixes.covering(leaseId, view.issued);
+      return ended === undefined ? view : { ...view, expires: Math.min(view.expires, ended), renewable: false };
     },
-    async revoke(leaseId, options) {
-      const fault = await revokeOne(leaseId, options);
+    async revoke(leaseId, { sync }) {
+      const fault = sync ? await revokeNow(leaseId) : await revokeSoon(leaseId);
       if (fault !== undefined) throw failed(fault);
     },
-    async revokePrefix(prefix, options) {
-      const isLevel = prefix === '' || prefix.endsWith('/');
-      let first = isLevel ? undefined : await revokeOne(prefix, options);
-      for await (const page of leasesBelow(storage, isLevel ? prefix : `${prefix}/`))
-        await sideBySide(page, async (leaseId) => {
-          const fault = await revokeOne(leaseId, options);
-          first ??= fault;
-        });
-      if (first !== undefined) throw failed(first);
+    async revokePrefix(prefix, { sync, force = false }) {
+      const { finished } = await prefixes.begin(prefix, { force });
+      if (!sync) return;
+      const fault = await finished;
+      parts.signal.throwIfAborted();
+      if (fault !== undefined) throw failed(fault);
     },
+    isRevoked(leaseId, issued) {
+      const ended = prefixes.covering(leaseId, issued);
+      return ended instanceof Promise ? ended.then((at) => at !== undefined) : ended !== undefined;
+    },
+    revocations: () => prefixes.list(),
+    resumeRevocations: () => void prefixes.resume(),
     async revokeByToken(tokenKey) {
       const prefix = `${leaseLayout.byToken}${tokenKey}/`;
       for await (const page of pagesBelow(storage, prefix))
@@ -237,14 +268,21 @@ async function takeBack(parts: LeaseParts, lease: SecretLease): Promise<void> {
   }
 }
 
-async function renewLease({ storage, clock }: LeaseParts, leaseId: string, increment: number): Promise<RenewedLease> {
+async function renewLease(
+  { storage, clock, tokens }: LeaseParts,
+  prefixes: PrefixRevocations,
+  { leaseId, increment }: { readonly leaseId: string; readonly increment: number },
+): Promise<RenewedLease> {
   return storage.transact(async (transaction) => {
     const record = await readLease(transaction, leaseId);
     const now = clock.now();
     if (record === undefined) throw new Fault('invalid-request', 'lease not found');
     if (record.kind === 'token') throw new Fault('invalid-request', 'tokens cannot be renewed through this endpoint');
     if (record.irrevocable === true) throw new Fault('invalid-request', 'lease is expired and has failed previous revocation attempts');
-    if (record.retryAt !== undefined || record.expires <= now) throw new Fault('invalid-request', 'lease expired');
+    // It may also wait in a queue to be taken back, with its token or with all of its prefix.
+    const ended = record.retryAt !== undefined || record.expires <= now || (await prefixes.covering(leaseId, record.issued)) !== undefined;
+    const orphaned = record.tokenKey !== '' && !(await tokens.isKnown(transaction, record.tokenKey));
+    if (ended || orphaned) throw new Fault('invalid-request', 'lease expired');
     if (!record.renewable) throw new Fault('invalid-request', 'lease is not renewable');
     const { ttl, expires, warnings } = calculateTtl({
       bounds: { default: record.ttl, max: record.maxTtl },
@@ -256,6 +294,17 @@ async function renewLease({ storage, clock }: LeaseParts, leaseId: string, incre
     changeLease(transaction, record, { ...record, ttl, expires, lastRenewal: now });
     return { leaseId, ttl, renewable: record.renewable, warnings };
   });
+}
+
+/** Nothing that was leased before the epoch, or whose token is gone, is spared. */
+async function issuedAt({ tokens }: LeaseParts, record: LeaseRecord): Promise<number> {
+  return record.kind === 'secret' ? record.issued : ((await tokens.times(record.tokenKey))?.issued ?? 0);
+}
+
+async function* namedAndBelow(storage: Storage, prefix: string): AsyncGenerator<readonly string[]> {
+  const isLevel = prefix === '' || prefix.endsWith('/');
+  if (!isLevel && (await readLease(storage, prefix)) !== undefined) yield [prefix];
+  yield* leasesBelow(storage, isLevel ? prefix : `${prefix}/`);
 }
 
 async function viewOf({ tokens }: LeaseParts, record: LeaseRecord): Promise<LeaseView | undefined> {

@@ -41,7 +41,13 @@ export interface Mounts {
   enable(mount: NewMount): Promise<MountRecord>;
   /** Resolves to the record that is gone, undefined when there was none. Its entries are still to be purged. */
   disable(table: MountTableName, path: string): Promise<MountRecord | undefined>;
-  tune(table: MountTableName, path: string, tuning: Tuning): Promise<MountRecord>;
+  /** `also` writes in the same commit. */
+  tune(
+    table: MountTableName,
+    path: string,
+    tuning: Tuning,
+    also?: (transaction: Transaction, before: MountRecord) => void,
+  ): Promise<MountRecord>;
   move(from: string, to: string): Promise<void>;
   /** Writes the table of a new store. */
   initialize(): Promise<void>;
@@ -127,8 +133,8 @@ export function createMounts(parts: MountsParts): Mounts {
         return record;
       });
     },
-    tune(table, path, tuning) {
-      return change((mounts) => {
+    tune(table, path, tuning, also) {
+      return change((mounts, transaction) => {
         const index = mounts.findIndex((mount) => mount.table === table && mount.path === path);
         const found = mounts[index];
         if (found === undefined) throw new Fault('invalid-request', `tune of path ${JSON.stringify(path)} failed: no mount entry found`);
@@ -141,6 +147,7 @@ export function createMounts(parts: MountsParts): Mounts {
           ...(tuning.options === undefined ? {} : { options: tunedOptions(found, tuning.options) }),
         };
         mounts[index] = tuned;
+        also?.(transaction, found);
         return tuned;
       });
     },

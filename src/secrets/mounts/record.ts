@@ -1,6 +1,7 @@
 // What the mount table holds: one record per mounted engine or auth method, and its stored form.
 
 import { Fault } from '../../base/fault.ts';
+import type { LockoutTuning } from '../core/engine.ts';
 
 export interface MountConfig {
   /** Seconds; 0 means the system's. */
@@ -13,6 +14,7 @@ export interface MountConfig {
   readonly passthrough_request_headers?: readonly string[];
   readonly allowed_response_headers?: readonly string[];
   readonly token_type?: string;
+  readonly user_lockout_config?: LockoutTuning;
 }
 
 export type MountTableName = 'secret' | 'auth';

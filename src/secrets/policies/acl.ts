@@ -1,9 +1,10 @@
 // What several policies add up to, compiled once and asked for every request.
 
 import type { Operation } from '../core/engine.ts';
+import type { Denial } from './explain.ts';
 import type { ListFilter } from './list-filter.ts';
 import { type MergedRule, mergeRules } from './merge.ts';
-import { parametersAllow } from './parameters.ts';
+import { parameterRefusal } from './parameters.ts';
 import type { Capability, Policy } from './policy.ts';
 
 export interface AclRequest {
@@ -20,6 +21,10 @@ export interface AclRequest {
 export interface Verdict {
   readonly allowed: boolean;
   readonly granting: readonly { readonly name: string; readonly type: 'acl' }[];
+  /** The rule that decided. None where the request needs none, or none was found. */
+  readonly rule?: MergedRule;
+  /** Set where it is not allowed. */
+  readonly denial?: Denial;
   /** Names that lead to paths which the caller may not use are left out of the list. */
   readonly listFilter?: ListFilter;
 }
@@ -48,7 +53,6 @@ export interface SegmentRule {
 }
 
 const rememberedPaths = 1_024;
-const denied: Verdict = { allowed: false, granting: [] };
 const rootVerdict: Verdict = { allowed: true, granting: [{ name: 'root', type: 'acl' }] };
 const noRules = { exact: new Map<string, MergedRule>(), prefix: new Map<string, MergedRule>(), segments: [] };
 
@@ -62,7 +66,8 @@ export const rootAcl: Acl = {
   rules: noRules,
 };
 
-export function compileAcl(policies: readonly Policy[]): Acl {
+/** `ended` are the same policies with the rules that have expired, to tell whoever asks why something is not granted any more. */
+export function compileAcl(policies: readonly Policy[], ended?: readonly Policy[]): Acl {
   if (policies.some(({ name }) => name === 'root')) return rootAcl;
   const { exact, prefix, segments } = index(policies);
   const prefixes = [...prefix.keys()].sort((a, b) => b.length - a.length);
@@ -107,18 +112,34 @@ export function compileAcl(policies: readonly Policy[]): Acl {
     return rule;
   };
 
+  let before: Acl | undefined;
+  const refuse = (denial: Denial, request: AclRequest): Verdict => {
+    if (ended !== undefined) {
+      before ??= compileAcl(ended);
+      const { rule } = before.allows(request);
+      if (rule !== undefined) return { allowed: false, granting: [], denial: { reason: 'expired', rule } };
+    }
+    return { allowed: false, granting: [], denial };
+  };
+
   return {
     isRoot: false,
     allows(request) {
-      if (request.operation === 'help') return { allowed: true, granting: [] };
-      const rule = ruleFor(request.path, request.operation === 'list');
-      if (rule === undefined || !rule.capabilities.has(request.operation)) return denied;
-      if (request.sudo && !rule.capabilities.has('sudo')) return denied;
-      if (!wrappingAllows(rule, request.wrapTtl)) return denied;
-      if (request.operation !== 'list' && request.operation !== 'delete' && !parametersAllow(rule, request.data)) return denied;
-      const granting = rule.granting.get(request.operation) ?? [];
-      if (request.operation !== 'list' || rule.listFilter === undefined) return { allowed: true, granting };
-      return { allowed: true, granting, listFilter: rule.listFilter };
+      const { operation } = request;
+      if (operation === 'help') return { allowed: true, granting: [] };
+      const lists = operation === 'list' || operation === 'scan';
+      const rule = ruleFor(request.path, lists);
+      if (rule === undefined) return refuse({ reason: 'no_rule' }, request);
+      if (!rule.capabilities.has(operation)) return refuse(withoutCapability(rule, operation), request);
+      if (request.sudo && !rule.capabilities.has('sudo')) return refuse({ reason: 'capability', rule, missing: 'sudo' }, request);
+      if (!wrappingAllows(rule, request.wrapTtl)) return refuse({ reason: 'wrapping', rule }, request);
+      if (!lists && operation !== 'delete') {
+        const refusal = parameterRefusal(rule, request.data);
+        if (refusal !== undefined) return refuse({ reason: 'parameter', rule, refusal }, request);
+      }
+      const granting = rule.granting.get(operation) ?? [];
+      if (!lists || rule.listFilter === undefined) return { allowed: true, granting, rule };
+      return { allowed: true, granting, rule, listFilter: rule.listFilter };
     },
     capabilities(path) {
       const rule = ruleFor(path, true);
@@ -138,6 +159,10 @@ export function compileAcl(policies: readonly Policy[]): Acl {
     },
     rules: { exact, prefix, segments },
   };
+}
+
+function withoutCapability(rule: MergedRule, missing: Capability): Denial {
+  return rule.capabilities.has('deny') ? { reason: 'deny', rule } : { reason: 'capability', rule, missing };
 }
 
 interface Candidate {

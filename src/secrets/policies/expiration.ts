@@ -5,7 +5,7 @@ import type { Policy } from './policy.ts';
 /** `now` in milliseconds since the epoch. */
 export function withoutExpired(policy: Policy, now: number): Policy {
   const rules = policy.rules.filter(({ expires = Number.POSITIVE_INFINITY }) => expires > now);
-  return rules.length === policy.rules.length ? policy : { name: policy.name, rules };
+  return rules.length === policy.rules.length ? policy : { ...policy, rules };
 }
 
 /** When the first of the rules expires; infinity when none does. */

@@ -4,6 +4,10 @@ import type { ListFilter } from './list-filter.ts';
 import type { Capability, ParameterRules, PathRule, Policy } from './policy.ts';
 
 export interface MergedRule {
+  /** As it was written, with its templates filled in. */
+  readonly path: string;
+  /** The policies that have a rule for this path. */
+  readonly policies: readonly string[];
   readonly capabilities: ReadonlySet<Capability>;
   readonly allowedParameters: ParameterRules | undefined;
   readonly deniedParameters: ParameterRules | undefined;
@@ -13,6 +17,8 @@ export interface MergedRule {
   readonly maxWrappingTtl: number | undefined;
   /** Of the policy that says one first. */
   readonly listFilter: ListFilter | undefined;
+  /** Milliseconds since the epoch; of the rule that ends first. */
+  readonly expires: number | undefined;
   /** Which policies grant each capability. */
   readonly granting: ReadonlyMap<Capability, readonly { readonly name: string; readonly type: 'acl' }[]>;
 }
@@ -28,8 +34,21 @@ export function mergeRules(policies: readonly Policy[]): Map<string, MergedRule>
   return merged;
 }
 
+/** ACLs of many entities differ in their templated rules alone: the others are made once, and shared. */
+const alone = new WeakMap<PathRule, MergedRule>();
+
 function ruleAlone(rule: PathRule, policy: string): MergedRule {
+  const known = alone.get(rule);
+  if (known?.policies[0] === policy) return known;
+  const made = mergedAlone(rule, policy);
+  alone.set(rule, made);
+  return made;
+}
+
+function mergedAlone(rule: PathRule, policy: string): MergedRule {
   return {
+    path: rule.path,
+    policies: [policy],
     capabilities: rule.capabilities,
     allowedParameters: rule.allowedParameters,
     deniedParameters: rule.deniedParameters,
@@ -37,6 +56,7 @@ function ruleAlone(rule: PathRule, policy: string): MergedRule {
     minWrappingTtl: rule.minWrappingTtl,
     maxWrappingTtl: rule.maxWrappingTtl,
     listFilter: rule.listFilter,
+    expires: rule.expires,
     granting: new Map([...rule.capabilities].map((capability) => [capability, [{ name: policy, type: 'acl' }]])),
   };
 }
@@ -48,6 +68,8 @@ function join(one: MergedRule, other: MergedRule): MergedRule {
   const granting = new Map(one.granting);
   for (const [capability, by] of other.granting) granting.set(capability, [...(granting.get(capability) ?? []), ...by]);
   return {
+    path: one.path,
+    policies: [...new Set([...one.policies, ...other.policies])],
     capabilities: denies ? denyAlone : new Set([...one.capabilities, ...other.capabilities]),
     allowedParameters: joinParameters(one.allowedParameters, other.allowedParameters),
     deniedParameters: joinParameters(one.deniedParameters, other.deniedParameters),
@@ -55,6 +77,7 @@ function join(one: MergedRule, other: MergedRule): MergedRule {
     minWrappingTtl: smaller(one.minWrappingTtl, other.minWrappingTtl),
     maxWrappingTtl: smaller(one.maxWrappingTtl, other.maxWrappingTtl),
     listFilter: one.listFilter ?? other.listFilter,
+    expires: smaller(one.expires, other.expires),
     granting,
   };
 }

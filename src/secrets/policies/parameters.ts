@@ -5,41 +5,53 @@ import type { ParameterRules } from './policy.ts';
 
 type Rules = Pick<MergedRule, 'allowedParameters' | 'deniedParameters' | 'requiredParameters'>;
 
-export function parametersAllow(
+/** What is wrong with the parameters of a request, as far as it may be told: never a value. */
+export interface ParameterRefusal {
+  readonly rule: 'required_parameters' | 'denied_parameters' | 'allowed_parameters';
+  /** Lower case; of the first parameter that is missing or does not fit. */
+  readonly parameter: string;
+}
+
+/** Undefined where they fit. */
+export function parameterRefusal(
   { requiredParameters, deniedParameters, allowedParameters }: Rules,
   data: Readonly<Record<string, unknown>>,
-): boolean {
-  if (requiredParameters.length === 0 && deniedParameters === undefined && allowedParameters === undefined) return true;
-  if (requiredParameters.some((name) => !Object.hasOwn(data, name))) return false;
+): ParameterRefusal | undefined {
+  if (requiredParameters.length === 0 && deniedParameters === undefined && allowedParameters === undefined) return undefined;
+  const missing = requiredParameters.find((name) => !Object.hasOwn(data, name));
+  if (missing !== undefined) return { rule: 'required_parameters', parameter: missing };
   // A list, not a map: `x` and `X` may both be there, and each is judged.
   const given = Object.entries(data).map(([name, value]) => [name.toLowerCase(), value] as const);
-  if (given.length === 0) return true;
-  return !anyDenied(deniedParameters, given) && allAllowed(allowedParameters, given);
+  if (given.length === 0) return undefined;
+  const denied = firstDenied(deniedParameters, given);
+  if (denied !== undefined) return { rule: 'denied_parameters', parameter: denied };
+  const unfit = firstNotAllowed(allowedParameters, given);
+  return unfit === undefined ? undefined : { rule: 'allowed_parameters', parameter: unfit };
 }
 
 type Given = readonly (readonly [name: string, value: unknown])[];
 
-function anyDenied(rules: ParameterRules | undefined, given: Given): boolean {
-  if (rules === undefined || rules.size === 0) return false;
-  if (rules.has('*')) return true;
+function firstDenied(rules: ParameterRules | undefined, given: Given): string | undefined {
+  if (rules === undefined || rules.size === 0) return undefined;
+  if (rules.has('*')) return given[0]?.[0];
   for (const [name, value] of given) {
     const values = rules.get(name);
-    if (values !== undefined && (values.length === 0 || values.some((wanted) => fits(wanted, value)))) return true;
+    if (values !== undefined && (values.length === 0 || values.some((wanted) => fits(wanted, value)))) return name;
   }
-  return false;
+  return undefined;
 }
 
-function allAllowed(rules: ParameterRules | undefined, given: Given): boolean {
-  if (rules === undefined || rules.size === 0) return true;
+function firstNotAllowed(rules: ParameterRules | undefined, given: Given): string | undefined {
+  if (rules === undefined || rules.size === 0) return undefined;
   const any = rules.has('*');
-  if (any && rules.size === 1) return true;
+  if (any && rules.size === 1) return undefined;
   for (const [name, value] of given) {
     const values = rules.get(name);
     if (values === undefined) {
-      if (!any) return false;
-    } else if (values.length > 0 && !values.some((wanted) => fits(wanted, value))) return false;
+      if (!any) return name;
+    } else if (values.length > 0 && !values.some((wanted) => fits(wanted, value))) return name;
   }
-  return true;
+  return undefined;
 }
 
 /** Strings may begin or end with `*`, which alone is no wildcard; everything else is compared as JSON. */

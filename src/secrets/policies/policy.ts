@@ -30,6 +30,15 @@ export interface PathRule {
 export interface Policy {
   readonly name: string;
   readonly rules: readonly PathRule[];
+  /** None where it says nothing. */
+  readonly leave?: TemplateLeave;
+}
+
+/** What a policy lets the values of its templates hold: either widens what a rule grants. */
+export interface TemplateLeave {
+  /** `*` and `+`. */
+  readonly wildcards: boolean;
+  readonly slashes: boolean;
 }
 
 const oldForms: ReadonlyMap<string, readonly Capability[]> = new Map([

@@ -11,7 +11,7 @@ const policy = parsePolicy(
    path "id/{{ identity.entity.id }}/{{identity.entity.name}}" { capabilities = ["list"] }`,
 );
 const pathsWith = (values: Readonly<Record<string, string>>): string[] =>
-  resolveTemplates(policy, { lookup: (variable) => values[variable] }).rules.map(({ path }) => path);
+  resolveTemplates(policy, { id: '7', lookup: (variable) => values[variable] }).rules.map(({ path }) => path);
 
 describe('a templated path', () => {
   it('gets the values of whoever asks', () => {
@@ -34,11 +34,11 @@ describe('a templated path', () => {
 
   it('leaves a policy without templates as it is', () => {
     const plain = parsePolicy('p', 'path "a" { capabilities = ["read"] }');
-    expect(resolveTemplates(plain, { lookup: () => undefined })).toBe(plain);
+    expect(resolveTemplates(plain, { id: '', lookup: () => undefined })).toBe(plain);
   });
 
   it('grants nothing where the braces are not closed', () => {
     const open = parsePolicy('p', 'path "a/{{identity.entity.name" { capabilities = ["read"] }');
-    expect(resolveTemplates(open, { lookup: () => 'ann' }).rules).toEqual([]);
+    expect(resolveTemplates(open, { id: '7', lookup: () => 'ann' }).rules).toEqual([]);
   });
 });

@@ -7,7 +7,8 @@ import { Fault } from '../../base/fault.ts';
 import { systemRandom } from '../../crypto/random.ts';
 import { openMemory } from '../../storage/backends/memory.ts';
 import type { Backend } from '../../storage/storage.ts';
-import { type InitialShares, parseShare } from './keeper.ts';
+import type { InitialShares } from './keeper.ts';
+import { parseShare } from './shares.ts';
 
 let storage: Backend;
 let kept: Kept;

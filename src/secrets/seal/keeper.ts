@@ -5,12 +5,13 @@ import type { RandomBytes } from '../../base/random.ts';
 import { equalSecrets } from '../../crypto/equal.ts';
 import { sha256Hex } from '../../crypto/hash.ts';
 import { keyFromBytes } from '../../crypto/keys.ts';
-import { combine, split } from '../../crypto/shamir.ts';
+import { combine } from '../../crypto/shamir.ts';
 import { wipe } from '../../crypto/wipe.ts';
 import type { KeyBackend } from '../../keys/key-backend.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createTurns } from '../../storage/turns.ts';
 import type { Barrier } from '../barrier/barrier.ts';
+import { type Bounds, checkLength, rootKeyBytes, sharesOf, valid } from './shares.ts';
 import { decodeSeal, decodeSealedRoot, encodeSeal, encodeSealedRoot, type SealConfig, sealConfigKey, sealedRootKey } from './stored.ts';
 
 export interface SealStatus {
@@ -67,8 +68,6 @@ export interface KeeperParts {
   readonly uuid: () => string;
 }
 
-const rootKeyBytes = 32;
-const longestShare = rootKeyBytes + 1;
 const shamir = 'shamir';
 
 export function createKeeper(parts: KeeperParts): Keeper {
@@ -230,25 +229,6 @@ function configOf({ shares, threshold }: Bounds, backend: KeyBackend | undefined
   return backend === undefined || shares === 0 ? config : { ...config, recoveryDigest: sha256Hex(shared) };
 }
 
-/** Hex first, then base64. */
-export function parseShare(text: string): Uint8Array {
-  if (/^(?:[0-9a-fA-F]{2})+$/.test(text)) return Buffer.from(text, 'hex');
-  if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) return Buffer.from(text, 'base64');
-  throw new Fault('invalid-request', "'key' must be a valid hex or base64 string");
-}
-
-function checkLength(share: Uint8Array, { threshold }: SealConfig): void {
-  const exact = threshold === 1 ? rootKeyBytes : longestShare;
-  if (share.length > longestShare) throw new Fault('invalid-request', `invalid key: key is longer than maximum ${longestShare} bytes`);
-  if (share.length < 16) throw new Fault('invalid-request', 'invalid key: key is shorter than minimum 16 bytes');
-  if (share.length !== exact) throw new Fault('invalid-request', `invalid key: a share of this store has ${exact} bytes`);
-}
-
-interface Bounds {
-  readonly shares: number;
-  readonly threshold: number;
-}
-
 function checkBounds(wanted: InitialShares, backend: KeyBackend | undefined): Bounds {
   if (backend !== undefined) {
     if ((wanted.shares ?? 0) > 0 || (wanted.threshold ?? 0) > 0)
@@ -259,22 +239,4 @@ function checkBounds(wanted: InitialShares, backend: KeyBackend | undefined): Bo
   if ((wanted.recoveryShares ?? 0) > 0 || (wanted.recoveryThreshold ?? 0) > 0)
     throw new Fault('invalid-request', 'parameters recovery_shares,recovery_threshold not applicable to seal type shamir');
   return valid({ shares: wanted.shares ?? 0, threshold: wanted.threshold ?? 0 });
-}
-
-function valid({ shares, threshold }: Bounds): Bounds {
-  const refuse = (why: string): never => {
-    throw new Fault('invalid-request', `invalid seal configuration: ${why}`);
-  };
-  if (shares < 1) refuse('shares must be at least one');
-  if (threshold < 1) refuse('threshold must be at least one');
-  if (shares > 1 && threshold === 1) refuse('threshold must be greater than one for multiple shares');
-  if (shares > 255) refuse('shares must be less than 256');
-  if (threshold > 255) refuse('threshold must be less than 256');
-  if (threshold > shares) refuse('threshold cannot be larger than shares');
-  return { shares, threshold };
-}
-
-function sharesOf(secret: Uint8Array, { shares, threshold }: Bounds, random: RandomBytes): Uint8Array[] {
-  if (shares === 0) return [];
-  return shares === 1 ? [Uint8Array.from(secret)] : split(secret, shares, threshold, random);
 }

@@ -12,7 +12,12 @@ export function openAudit(devices: AuditDevices): OpenEngine {
       devices: {
         read: () => ({
           data: Object.fromEntries(
-            devices.list().map(({ path, type, description, options, local }) => [path, { description, local, options, path, type }]),
+            devices
+              .list()
+              .map(({ path, type, description, options, local }) => [
+                path,
+                { description, local, options: shownOptions(options), path, type },
+              ]),
           ),
         }),
       },
@@ -53,6 +58,25 @@ export function openAudit(devices: AuditDevices): OpenEngine {
       },
     },
   });
+}
+
+/** Of an http device the values of its headers and the query of its address may be secrets, where they are not named by env:// or file://. */
+function shownOptions(options: Readonly<Record<string, string>>): Record<string, string> {
+  const { headers, uri } = options;
+  return {
+    ...options,
+    ...(uri === undefined ? {} : { uri: uri.replace(/\?.*$/s, '?…') }),
+    ...(headers === undefined ? {} : { headers: namesAlone(headers) }),
+  };
+}
+
+function namesAlone(headers: string): string {
+  try {
+    return JSON.stringify(Object.fromEntries(Object.keys(JSON.parse(headers) as object).map((name) => [name, '…'])));
+  } catch {
+    // A device with such headers cannot be opened; the text is still nobody's to read.
+    return '…';
+  }
 }
 
 function devicePath(path: string | undefined): string {

@@ -7,6 +7,7 @@ import { rfc3339 } from '../../base/times.ts';
 import { type Answer, type EngineRequest, engine, type OpenEngine } from '../core/engine.ts';
 import { tidyStarted } from '../identity/token-method.ts';
 import type { Leases, LeaseView } from '../leases/leases.ts';
+import type { PrefixProgress } from '../leases/prefix-revocations.ts';
 
 export interface LeasesParts {
   readonly leases: Leases;
@@ -69,6 +70,7 @@ export function openLeases(parts: LeasesParts): OpenEngine {
       revokeById: { write: revoke },
       revokePrefix: { write: revokePrefix },
       revokeForce: { write: revokeForce },
+      revocations: { read: async () => ({ data: { revocations: (await leases.revocations()).map(describeRevocation) } }) },
       tidy: {
         write() {
           parts.tidy();
@@ -130,6 +132,10 @@ function describe(view: LeaseView, now: number): Record<string, unknown> {
     ...(revokeError === undefined ? {} : { revoke_error: revokeError }),
     ttl: Math.max(0, Math.round((expires - now) / 1000)),
   };
+}
+
+function describeRevocation({ prefix, before, force, done, failed }: PrefixProgress): Record<string, unknown> {
+  return { prefix, started: rfc3339(before), force, done: done ?? null, failed: failed ?? null };
 }
 
 function isIrrevocable(type: string | undefined): boolean {

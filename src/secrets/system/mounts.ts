@@ -6,10 +6,13 @@ import { Fault } from '../../base/fault.ts';
 import { coerce } from '../../schema/coerce.ts';
 import { commas, type Field } from '../../schema/fields.ts';
 import { type Answer, type EngineRequest, engine, type OpenEngine } from '../core/engine.ts';
+import { firstStep, upgradeKey } from '../engines/kv/upgrade-mark.ts';
 import type { Mounts, Tuning } from '../mounts/mounts.ts';
 import { describeMount, type MountConfig, type MountRecord, type MountTableName, requestPath } from '../mounts/record.ts';
+import { mountPrefix } from '../mounts/retirement.ts';
 import type { Router } from '../mounts/router.ts';
 import type { Acl } from '../policies/acl.ts';
+import { tunedLockout } from './lockout-tuning.ts';
 import { describeAcl } from './resultant-acl.ts';
 
 export interface MountParts {
@@ -21,8 +24,6 @@ export interface MountParts {
   readonly systemTtl: () => { readonly default: number; readonly max: number };
   /** undefined for a request without a valid token. */
   readonly aclOf: (request: EngineRequest) => Promise<Acl | undefined>;
-  /** Whether a mount holds entries already. */
-  readonly isEmpty: (mount: MountRecord) => Promise<boolean>;
   /** Takes back leases and tokens below the path and deletes the entries, in the background. */
   readonly retire: (mount: MountRecord) => void;
 }
@@ -78,19 +79,19 @@ export function openMounts(parts: MountParts): OpenEngine {
         max_lease_ttl: config.max_lease_ttl === 0 ? system.max : config.max_lease_ttl,
         ...(mount.options === null || Object.keys(mount.options).length === 0 ? {} : { options: mount.options }),
         ...(config.token_type === undefined ? {} : { token_type: config.token_type }),
+        ...config.user_lockout_config,
       },
     };
   };
   const tune = async (table: MountTableName, path: string, input: TuneInput): Promise<Answer | undefined> => {
     const before = await find(table, path);
     if (before === undefined) throw new Fault('invalid-request', `tune of path ${JSON.stringify(path)} failed: no mount entry found`);
-    const upgrades = before.type === 'kv' && before.options?.['version'] !== '2' && input.options?.['version'] === '2';
-    if (upgrades && !(await parts.isEmpty(before)))
-      throw new Fault(
-        'invalid-request',
-        'upgrading a kv mount that holds secrets is not supported yet: mount version 2 at another path and copy them',
-      );
-    await mounts.tune(table, path, tuningOf(input));
+    const upgrades = isUpgrade(before, input);
+    const tuned = await mounts.tune(table, path, tuningOf(input, before), (transaction, found) => {
+      if (isUpgrade(found, input)) transaction.put(`${mountPrefix(found.uuid)}${upgradeKey}`, firstStep);
+    });
+    // Opening it begins the upgrade.
+    if (upgrades) await router.open(tuned);
     return upgrades
       ? {
           warnings: [
@@ -108,8 +109,8 @@ export function openMounts(parts: MountParts): OpenEngine {
     handlers: {
       mounts: { read: () => listTable('secret') },
       mountTune: {
-        read: ({ path }) => showTuning('secret', mountPath(path)),
-        write: ({ path, ...input }) => tune('secret', mountPath(path), input),
+        read: ({ path }) => showTuning(...placeOf(path)),
+        write: ({ path, ...input }) => tune(...placeOf(path), input),
       },
       mount: {
         read: ({ path }) => show('secret', mountPath(path)),
@@ -189,6 +190,10 @@ export function openMounts(parts: MountParts): OpenEngine {
 
 const keptMoves = 100;
 
+function isUpgrade(mount: MountRecord, input: TuneInput): boolean {
+  return mount.type === 'kv' && mount.options?.['version'] !== '2' && input.options?.['version'] === '2';
+}
+
 interface EnableInput {
   readonly path?: string | undefined;
   readonly type?: string | undefined;
@@ -203,12 +208,19 @@ interface EnableInput {
 interface TuneInput {
   readonly description?: string | undefined;
   readonly options?: Readonly<Record<string, string>> | undefined;
+  readonly user_lockout_config?: Readonly<Record<string, unknown>> | undefined;
   readonly [setting: string]: unknown;
 }
 
 /** With one slash at the end and none in front. */
 function mountPath(path: string | undefined): string {
   return `${(path ?? '').replace(/^\/+|\/+$/g, '')}/`;
+}
+
+/** Vault's clients tune auth methods below sys/mounts/auth/. */
+function placeOf(path: string | undefined): [MountTableName, string] {
+  const whole = mountPath(path);
+  return whole.startsWith('auth/') ? ['auth', whole.slice('auth/'.length)] : ['secret', whole];
 }
 
 function visible(mount: MountRecord, acl: Acl | undefined): boolean {
@@ -260,11 +272,12 @@ function ttlOf(value: unknown, name: string): number {
   return seconds;
 }
 
-function tuningOf(input: TuneInput): Tuning {
+function tuningOf(input: TuneInput, before: MountRecord): Tuning {
+  const lockout = tunedLockout(before.type, before.config.user_lockout_config, input.user_lockout_config);
   return {
     ...(input.description === undefined ? {} : { description: input.description }),
     ...(input.options === undefined ? {} : { options: input.options }),
-    config: configOf(input),
+    config: { ...configOf(input), ...(lockout === undefined ? {} : { user_lockout_config: lockout }) },
   };
 }
 

@@ -28,7 +28,7 @@ export function openPolicies({ policies, aclOf, aclOfToken, aclOfAccessor }: Pol
     const name = input.name ?? '';
     const text = input.policy === undefined || input.policy === '' ? (input.rules ?? '') : input.policy;
     if (text === '') throw new Fault('invalid-request', "'policy' parameter not supplied or empty");
-    await policies.put(name, plainText(text), { cas: input.cas, casRequired: input.cas_required });
+    await policies.put(name, plainText(text), { cas: input.cas, casRequired: input.cas_required, leave: leaveOf(input) });
     const typed = request.path.slice(request.path.lastIndexOf('/') + 1);
     return typed === name ? undefined : { warnings: [`policy name was converted to ${name}`] };
   };
@@ -82,6 +82,14 @@ interface WriteInput {
   readonly rules?: string | undefined;
   readonly cas?: number | undefined;
   readonly cas_required?: boolean | undefined;
+  readonly allow_slashes_in_identity_templates?: boolean | undefined;
+  readonly allow_wildcards_in_identity_templates?: boolean | undefined;
+}
+
+function leaveOf(input: WriteInput): StoredPolicy['leave'] {
+  const slashes = input.allow_slashes_in_identity_templates === true;
+  const wildcards = input.allow_wildcards_in_identity_templates === true;
+  return slashes || wildcards ? { slashes, wildcards } : undefined;
 }
 
 interface PathsInput {
@@ -91,8 +99,8 @@ interface PathsInput {
 
 function describe(policy: StoredPolicy, textField: 'policy' | 'rules'): Record<string, unknown> {
   return {
-    allow_slashes_in_identity_templates: false,
-    allow_wildcards_in_identity_templates: false,
+    allow_slashes_in_identity_templates: policy.leave?.slashes === true,
+    allow_wildcards_in_identity_templates: policy.leave?.wildcards === true,
     cas_required: policy.casRequired,
     ...(policy.modified === 0 ? {} : { modified: rfc3339(policy.modified) }),
     name: policy.name,

@@ -5,7 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import { type Answer, engine, type OpenEngine } from '../core/engine.ts';
-import { type Keeper, parseShare } from '../seal/keeper.ts';
+import type { Keeper } from '../seal/keeper.ts';
+import { parseShare } from '../seal/shares.ts';
 
 export interface ServerFacts {
   readonly version: string;

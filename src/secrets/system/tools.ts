@@ -8,6 +8,7 @@ import { digest } from '../../crypto/hash.ts';
 import { type MountedContract, openapiFor } from '../../schema/openapi.ts';
 import { type Answer, engine, type OpenEngine } from '../core/engine.ts';
 import type { Metrics } from '../core/metrics.ts';
+import type { VersionHistory } from './version-history.ts';
 
 export interface ToolParts {
   readonly random: RandomBytes;
@@ -15,13 +16,13 @@ export interface ToolParts {
   readonly metrics: Metrics;
   /** Everything that is mounted. */
   readonly contracts: () => Promise<readonly MountedContract[]>;
-  /** Milliseconds since the epoch. */
-  readonly installed: () => number;
+  readonly versions: VersionHistory;
 }
 
 const mostRandomBytes = 128 * 1024;
+const sources: readonly string[] = ['platform', 'seal', 'all'];
 
-export function openTools({ random, version, metrics, contracts, installed }: ToolParts): OpenEngine {
+export function openTools({ random, version, metrics, contracts, versions }: ToolParts): OpenEngine {
   const hash = (input: HashInput): Answer => {
     const algorithm = input.algorithm ?? 'sha2-256';
     const sum = digest(algorithm, base64Bytes(input.input ?? ''));
@@ -32,7 +33,13 @@ export function openTools({ random, version, metrics, contracts, installed }: To
     const bytes = input.bytes ?? 32;
     if (bytes < 1) throw new Fault('invalid-request', '"bytes" cannot be less than 1');
     if (bytes > mostRandomBytes) throw new Fault('invalid-request', `"bytes" should be less than ${mostRandomBytes}`);
-    return { data: { random_bytes: encoded(Buffer.from(random(bytes)), input.format ?? 'base64') } };
+    const source = input.source ?? 'platform';
+    if (!sources.includes(source))
+      throw new Fault('invalid-request', `unsupported entropy source ${JSON.stringify(source)}; must be "platform" or "seal", or "all"`);
+    return {
+      data: { random_bytes: encoded(Buffer.from(random(bytes)), input.format ?? 'base64') },
+      ...(source === 'platform' ? {} : { warnings: ['no seal/entropy augmentation available, using platform entropy source'] }),
+    };
   };
   const document = async (): Promise<Answer> => ({ data: openapiFor(await contracts(), version) });
 
@@ -42,7 +49,11 @@ export function openTools({ random, version, metrics, contracts, installed }: To
       hash: { write: hash },
       hashWith: { write: hash },
       random: { write: makeRandom },
-      randomBytes: { write: makeRandom },
+      randomBytes: {
+        write: ({ bytes = '', ...input }) =>
+          makeRandom(sources.includes(bytes) ? { ...input, source: bytes } : { ...input, bytes: countOf(bytes) }),
+      },
+      randomFrom: { write: makeRandom },
       openapi: { read: document, write: document },
       metrics: {
         read: ({ format }) => {
@@ -53,14 +64,20 @@ export function openTools({ random, version, metrics, contracts, installed }: To
           return { raw: { status: 200, contentType: 'application/json', body: `${JSON.stringify(metrics.json())}\n` } };
         },
       },
-      cors: { read: () => ({ data: { enabled: false } }) },
       versionHistory: {
-        list: () => ({
-          data: {
-            key_info: { [version]: { build_date: '', commit_date: '', previous_version: null, timestamp_installed: rfc3339(installed()) } },
-            keys: [version],
-          },
-        }),
+        list: async () => {
+          const noted = await versions.list();
+          const described = noted.map(({ version: one, installed }, at) => [
+            one,
+            {
+              build_date: '',
+              commit_date: '',
+              previous_version: noted[at - 1]?.version ?? null,
+              timestamp_installed: rfc3339(installed),
+            },
+          ]);
+          return { data: { key_info: Object.fromEntries(described) as object, keys: noted.map(({ version: one }) => one) } };
+        },
       },
     },
   });
@@ -74,7 +91,14 @@ interface HashInput {
 
 interface RandomInput {
   readonly bytes?: number | undefined;
+  readonly source?: string | undefined;
   readonly format?: string | undefined;
+}
+
+function countOf(text: string): number {
+  if (!/^[+-]?\d{1,9}$/.test(text))
+    throw new Fault('invalid-request', `error parsing url-set byte count: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
 }
 
 function encoded(bytes: Buffer, format: string): string {

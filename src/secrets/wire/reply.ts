@@ -37,14 +37,19 @@ function envelopeText(envelope: Envelope, injected: boolean): string {
   return `${JSON.stringify(Object.fromEntries(injectable)).slice(0, -1)},${text.slice(1)}`;
 }
 
-export function send(
-  response: ServerResponse,
-  reply: Reply,
-  options: { readonly head: boolean; readonly namespace: string | undefined },
-): void {
+export interface SendOptions {
+  readonly head: boolean;
+  readonly namespace: string | undefined;
+  /** Name, value, name, value: what the operator adds to answers of this status. */
+  readonly added?: ((status: number) => readonly string[]) | undefined;
+}
+
+export function send(response: ServerResponse, reply: Reply, options: SendOptions): void {
   const { status, contentType, body } = render(reply);
   const headers: (string | number)[] = ['cache-control', 'no-store', 'content-type', contentType];
   if (options.namespace !== undefined) headers.push('x-vault-namespace', options.namespace);
+  if (options.added !== undefined) headers.push(...options.added(status));
+  for (const name in reply.headers) headers.push(name, reply.headers[name] as string);
   if (body === undefined) {
     if (status !== 204) headers.push('content-length', 0);
     response.writeHead(status, headers as string[]).end();

@@ -4,7 +4,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { parseDurationSeconds } from '../../base/durations.ts';
 import { asFault, Fault } from '../../base/fault.ts';
 import type { JsonLimits } from '../../base/json.ts';
-import { spareVerb } from '../../http/list-verb.ts';
+import type { AddressOf } from '../../http/forwarded-for.ts';
+import { sentVerb } from '../../http/list-verb.ts';
 import type { WireOperation, WireRequest } from '../core/exchange.ts';
 import { parseBody, readBody } from './body.ts';
 import { type FormData, parseForm, parseGoBool } from './query.ts';
@@ -14,13 +15,39 @@ export interface RequestOptions {
   readonly maxBodyBytes: number;
   readonly jsonLimits: JsonLimits;
   readonly opens: 'metrics' | undefined;
+  readonly addressOf: AddressOf;
+}
+
+/** The end of a request that takes too long. A controller is made for those alone that ask for a signal. */
+export interface Cut {
+  late: boolean;
+  controller?: AbortController;
+}
+
+export function cutOff(cut: Cut): void {
+  cut.late = true;
+  cut.controller?.abort();
+}
+
+function signalOf(request: IncomingMessage, cut: Cut | undefined): AbortSignal {
+  if (cut === undefined) return request.signal;
+  if (cut.late) return AbortSignal.abort();
+  cut.controller ??= new AbortController();
+  return AbortSignal.any([request.signal, cut.controller.signal]);
 }
 
 const empty: Readonly<Record<string, unknown>> = Object.freeze({});
 
 /** `path` is decoded and without `/v1/`. Throws Faults; a Fault without text is answered with an empty list of errors. */
-export async function parseRequest(request: IncomingMessage, path: string, query: string, options: RequestOptions): Promise<WireRequest> {
+export async function parseRequest(
+  request: IncomingMessage,
+  path: string,
+  query: string,
+  options: RequestOptions,
+  cut?: Cut,
+): Promise<WireRequest> {
   const { headers } = request;
+  const remoteAddress = options.addressOf(request);
   const parameters = query === '' ? undefined : parseForm(query);
   const operation = operationOf(request.method ?? 'GET', parameters);
   if (operation === 'patch') checkPatchType(headers['content-type']);
@@ -33,18 +60,18 @@ export async function parseRequest(request: IncomingMessage, path: string, query
   return {
     id: options.uuid(),
     operation,
-    path: operation === 'list' && path !== '' && !path.endsWith('/') ? `${path}/` : path,
+    path: (operation === 'list' || operation === 'scan') && path !== '' && !path.endsWith('/') ? `${path}/` : path,
     data,
     token,
     wrapTtl,
     namespace: undefined,
     headers,
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress,
     remotePort: request.socket.remotePort ?? 0,
     opens: options.opens,
     head: request.method === 'HEAD',
     get signal() {
-      return request.signal;
+      return signalOf(request, cut);
     },
   };
 }
@@ -54,8 +81,6 @@ function operationOf(method: string, parameters: FormData | undefined): WireOper
     case 'GET':
     case 'HEAD':
       return parameters === undefined ? 'read' : readOrList(parameters);
-    case spareVerb:
-      return 'list';
     case 'POST':
     case 'PUT':
       return 'write';
@@ -66,6 +91,19 @@ function operationOf(method: string, parameters: FormData | undefined): WireOper
     case 'OPTIONS':
       throw new Fault('invalid-request', 'cannot handle internal-only request operation');
     default:
+      return renamedOperation(method);
+  }
+}
+
+function renamedOperation(method: string): WireOperation {
+  switch (sentVerb(method)) {
+    case 'LIST':
+      return 'list';
+    case 'SCAN':
+      return 'scan';
+    case 'HELP':
+      return 'help';
+    case undefined:
       throw new Fault('unsupported-operation', '');
   }
 }
@@ -73,6 +111,7 @@ function operationOf(method: string, parameters: FormData | undefined): WireOper
 function readOrList(parameters: FormData): WireOperation {
   if (parameters['help'] !== undefined && parseGoBool(single(parameters['help']))) return 'help';
   if (parameters['scan'] !== undefined && parameters['list'] !== undefined) throw new Fault('invalid-request', '');
+  if (parameters['scan'] !== undefined) return parseGoBool(single(parameters['scan'])) ? 'scan' : 'read';
   return parameters['list'] !== undefined && parseGoBool(single(parameters['list'])) ? 'list' : 'read';
 }
 

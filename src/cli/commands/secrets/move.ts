@@ -16,25 +16,30 @@ export const move = command({
   output: { format: false },
   async run(context) {
     const [source, destination] = context.expect(2).map((argument) => `${apiPath(argument)}/`) as [string, string];
-    const body = { from: source, to: destination };
-    const moved = await context.calling(
-      `Error moving secrets engine ${source} to ${destination}`,
-      context.client().request('POST', 'sys/remount', body),
-    );
-    const id = textIn(dataOf(moved.body), 'migration_id');
-    context.success(`Started moving secrets engine ${source} to ${destination}, with migration ID ${id}`);
-    const between = `secrets engine ${source} to ${destination}, with migration ID ${id}`;
-    for (;;) {
-      const state = await stateOf(context, id, `Error checking migration status of secrets engine ${source} to ${destination}`);
-      if (state === 'failure') throw new Ending(`Failure! The server could not move ${between}`, 2);
-      if (state !== 'in-progress') break;
-      context.success(`Waiting for the end of moving ${between}`);
-      await delay(pause);
-    }
-    context.success(`Success! Finished moving ${between}`);
-    return 0;
+    return moveMount(context, 'secrets engine', source, destination);
   },
 });
+
+/** Both paths as sys/remount takes them, with a slash at the end; `what` is the mount's kind in sentences. */
+export async function moveMount(context: CommandContext, what: string, source: string, destination: string): Promise<number> {
+  const body = { from: source, to: destination };
+  const moved = await context.calling(
+    `Error moving ${what} ${source} to ${destination}`,
+    context.client().request('POST', 'sys/remount', body),
+  );
+  const id = textIn(dataOf(moved.body), 'migration_id');
+  context.success(`Started moving ${what} ${source} to ${destination}, with migration ID ${id}`);
+  const between = `${what} ${source} to ${destination}, with migration ID ${id}`;
+  for (;;) {
+    const state = await stateOf(context, id, `Error checking migration status of ${what} ${source} to ${destination}`);
+    if (state === 'failure') throw new Ending(`Failure! The server could not move ${between}`, 2);
+    if (state !== 'in-progress') break;
+    context.success(`Waiting for the end of moving ${between}`);
+    await delay(pause);
+  }
+  context.success(`Success! Finished moving ${between}`);
+  return 0;
+}
 
 /** A server that does not know the question has moved the mount before it answered. */
 async function stateOf(context: CommandContext, id: string, what: string): Promise<string> {

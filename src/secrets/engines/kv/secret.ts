@@ -92,6 +92,11 @@ export function decodeSecret(bytes: Uint8Array): Secret {
   return { ...stored, versions };
 }
 
+/** Told apart from what version 1 remembers under the same key. */
+export function isSecret(remembered: object): boolean {
+  return 'versions' in remembered;
+}
+
 /** Deleted, by hand or by time. */
 export function isDeleted(state: VersionState, now: number): boolean {
   return state.deletion !== 0 && state.deletion <= now;

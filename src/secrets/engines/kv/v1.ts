@@ -4,11 +4,15 @@ import { kvV1 } from '../../../api/kv-v1.ts';
 import { parseDurationSeconds } from '../../../base/durations.ts';
 import { Fault } from '../../../base/fault.ts';
 import { parseJson } from '../../../base/json.ts';
+import type { Transaction } from '../../../storage/storage.ts';
 import { type Answer, type EngineRequest, engine, type Host, type OpenEngine } from '../../core/engine.ts';
+import { scan } from './scan.ts';
+import { secretPrefix } from './secret.ts';
+import { upgradeKey, upgrading } from './upgrade-mark.ts';
 
 /** First byte of a stored secret; JSON follows. */
 const format = 1;
-const prefix = 'secret/';
+const prefix = secretPrefix;
 
 interface Stored {
   readonly data: Readonly<Record<string, unknown>>;
@@ -20,10 +24,16 @@ export function openV1(host: Host): OpenEngine {
   const { storage } = host;
 
   const decode = (bytes: Uint8Array): Stored => {
-    if (bytes[0] !== format) throw new Fault('corrupted', 'a secret was written by a newer version; start that version again');
-    const data = parseJson(Buffer.from(bytes.subarray(1)).toString(), stored) as Record<string, unknown>;
+    const data = dataOfV1(bytes);
     return { data, ttl: ownTtl(data) };
   };
+
+  /** Nothing is written as version 1 any more once the upgrade to version 2 has begun, in whatever process. */
+  const change = (work: (transaction: Transaction) => void): Promise<void> =>
+    storage.transact(async (transaction) => {
+      if ((await transaction.get(upgradeKey)) !== undefined) throw upgrading();
+      work(transaction);
+    });
 
   return engine<typeof kvV1>({
     contract: kvV1,
@@ -36,14 +46,16 @@ export function openV1(host: Host): OpenEngine {
         },
         write: async ({ path }, request) => {
           if (path === undefined || path === '') throw new Fault('invalid-request', 'missing path');
-          await storage.put(prefix + path, encode(request));
+          const bytes = encode(request);
+          await change((transaction) => transaction.put(prefix + path, bytes));
           return undefined;
         },
         delete: async ({ path }) => {
-          await storage.delete(prefix + path);
+          await change((transaction) => transaction.delete(prefix + path));
           return undefined;
         },
         list: async ({ path }) => ({ data: { keys: await storage.list(prefix + path) } }),
+        scan: async ({ path }, { signal }) => ({ data: { keys: await scan(storage, prefix + path, signal) } }),
       },
     },
   });
@@ -51,6 +63,12 @@ export function openV1(host: Host): OpenEngine {
 
 /** What was accepted once must open for ever, whatever the limits of requests become. */
 const stored = { depth: 10_000, members: Number.POSITIVE_INFINITY };
+
+/** What stands in an entry of version 1. Throws Fault `corrupted`. */
+export function dataOfV1(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  if (bytes[0] !== format) throw new Fault('corrupted', 'a secret was written by a newer version; start that version again');
+  return parseJson(Buffer.from(bytes.subarray(1)).toString(), stored) as Record<string, unknown>;
+}
 
 function encode(request: EngineRequest): Uint8Array {
   if (Object.keys(request.data).length === 0) throw new Fault('invalid-request', 'missing data fields');

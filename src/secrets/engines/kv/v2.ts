@@ -8,6 +8,7 @@ import type { Reader } from '../../../storage/storage.ts';
 import { type Answer, type EngineRequest, engine, type Host, type OpenEngine } from '../../core/engine.ts';
 import { mergePatch, skeleton } from './merge.ts';
 import { changeSettings, type MetadataInput } from './metadata.ts';
+import { scan } from './scan.ts';
 import {
   configKey,
   decode,
@@ -16,6 +17,7 @@ import {
   encode,
   encodeSecret,
   isDeleted,
+  isSecret,
   newSecret,
   type Secret,
   type SecretData,
@@ -44,7 +46,15 @@ export function openV2(host: Host): OpenEngine {
 
   const settings = async (): Promise<MountSettings> =>
     (await host.cached(configKey, (bytes) => decode(bytes) as MountSettings)) ?? defaultSettings;
-  const cachedSecret = (path: string) => host.cached(secretKey(path), decodeSecret);
+  /** Right after an upgrade a process may still remember what stood there as version 1. */
+  const freshSecret = async (path: string): Promise<Secret | undefined> => {
+    const stored = await storage.get(secretKey(path));
+    return stored === undefined ? undefined : decodeSecret(stored);
+  };
+  const cachedSecret = (path: string): Secret | undefined | Promise<Secret | undefined> => {
+    const found = host.cached(secretKey(path), decodeSecret);
+    return found === undefined || found instanceof Promise || isSecret(found) ? found : freshSecret(path);
+  };
 
   /** Runs after all earlier changes of this secret; `change` returns undefined to leave it as it is. */
   const edit = <T>(
@@ -210,6 +220,7 @@ export function openV2(host: Host): OpenEngine {
         patch: async ({ path = '', ...input }) => ((await change(path, input, true)) ? undefined : { status: 404 }),
         delete: async ({ path = '' }) => void (await remove(path)),
         list: async ({ path = '' }) => ({ data: { keys: await storage.list(secretPrefix + path) } }),
+        scan: async ({ path = '' }, { signal }) => ({ data: { keys: await scan(storage, secretPrefix + path, signal) } }),
       },
       misplaced: {
         read: () => misplaced('get'),
@@ -217,6 +228,7 @@ export function openV2(host: Host): OpenEngine {
         patch: () => misplaced('patch'),
         delete: () => misplaced('delete'),
         list: () => misplaced('list'),
+        scan: () => misplaced('list'),
       },
     },
   });
