@@ -15,7 +15,7 @@ export interface ApiAnswer {
 export interface Api {
   readonly place: Place;
   /** The answer whatever its status. `path` is without `/v1/`. Rejects with Fault `unavailable` when there is none. */
-  ask(method: string, path: string, body?: object): Promise<ApiAnswer>;
+  ask(method: string, path: string, body?: object, headers?: Readonly<Record<string, string>>): Promise<ApiAnswer>;
   /** The parsed body of an answer below 400. Rejects with Fault `unavailable` naming status and errors. */
   call<T = unknown>(method: string, path: string, body?: object): Promise<T>;
   as(token: string): Api;
@@ -27,7 +27,7 @@ export interface Api {
 const timeout = 300_000;
 
 export function openApi(name: string, place: Place, token: string | undefined, signal: AbortSignal): Api {
-  const ask: Api['ask'] = (method, path, body) =>
+  const ask: Api['ask'] = (method, path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const payload = body === undefined ? '' : JSON.stringify(body);
       const sent = request(
@@ -39,6 +39,7 @@ export function openApi(name: string, place: Place, token: string | undefined, s
           timeout,
           signal,
           headers: {
+            ...headers,
             ...(token === undefined ? {} : { 'x-vault-token': token }),
             ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
           },

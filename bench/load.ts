@@ -14,6 +14,8 @@ export interface Load {
   /** The one status that is right; any other ends the run. */
   readonly status: number;
   readonly pace: Pace;
+  /** Sent after each answer with the token that it names between the two; both answers count as one. */
+  readonly follows?: readonly [string, string] | undefined;
 }
 
 export type Pace =
@@ -99,6 +101,7 @@ function eachOnce(requests: readonly Buffer[], done: () => void): (lane: number)
 
 function openLane(load: Load, next: Requests, meter: Meter, fail: (sentence: string) => void): Connection {
   let sentAt = 0;
+  let following = false;
   const send = () => {
     const request = next();
     if (request === undefined) return;
@@ -109,12 +112,25 @@ function openLane(load: Load, next: Requests, meter: Meter, fail: (sentence: str
     connected: send,
     answered(status, body) {
       if (status !== load.status) return fail(wrongStatus(load, status, body));
+      if (load.follows !== undefined && !following) {
+        following = true;
+        return connection.send(Buffer.from(load.follows.join(tokenIn(body))));
+      }
+      following = false;
       meter.count(sentAt);
       send();
     },
     failed: fail,
   });
   return connection;
+}
+
+const beforeToken = '"token":"';
+
+/** The first that the answer names; the load is too busy to parse it as a whole. */
+function tokenIn(body: Buffer): string {
+  const at = body.indexOf(beforeToken) + beforeToken.length;
+  return body.toString('latin1', at, body.indexOf('"', at));
 }
 
 const shownOfBody = 300;

@@ -25,9 +25,9 @@ export interface ServerBenchOptions {
 export const serverBenchUsage = `Usage: npm run bench -- [server] [options]
 
   Starts Casemate on LMDB with fsync, held to one core, loads it from another
-  one, and prints requests/s, p50, p99 and memory for KV v2 reads, KV v2 writes
-  and token lookup-self, beside a bare node:http server that gives the same
-  answers. With -peer the same work is done on another server in turns.
+  one, and prints requests/s, p50, p99 and memory for KV v2 reads, KV v2 writes,
+  token lookup-self, AppRole logins, transit encryption, and wrapping with
+  unwrapping, beside a bare node:http server that gives the same answers. With -peer the same work is done on another server in turns.
 
       $ npm run bench
       $ npm run bench -- -connections=16 -seconds=2 -only=read,lookup -audit=off
@@ -42,7 +42,8 @@ export const serverBenchUsage = `Usage: npm run bench -- [server] [options]
   -seconds=S         Length of a measurement after its warm-up; 5 by default
   -rounds=N          Measurements of each point in turns; the median counts.
                      1 by default, 3 with a peer
-  -only=NAME,NAME    Which of read, write and lookup; all by default
+  -only=NAME,NAME    Which of read, write, lookup, login (AppRole), encrypt
+                     and batch (transit), wrap; all by default
   -audit=MODE        off, file or both; both by default, with a peer what it has
   -no-cache          Casemate keeps nothing decrypted in memory
   -peer=URL          Another server that speaks the API

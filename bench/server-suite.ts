@@ -133,8 +133,8 @@ async function measurePoint(
   ceiling: Ceiling | undefined,
 ): Promise<Row> {
   const { workload, connections } = point;
-  const { status, requests } = workloads[workload];
-  const sideOf = (lodged: Lodging): Side => ({ place: lodged.place, status, requests: requests(lodged) });
+  const { status, requests, follows } = workloads[workload];
+  const sideOf = (lodged: Lodging): Side => ({ place: lodged.place, status, requests: requests(lodged), follows: follows?.(lodged) });
   const { seconds, rounds } = options;
   const [casemate, measuredBare, ofPeer] = await Promise.race([
     measureInTurns(
@@ -170,7 +170,8 @@ async function measurePoint(
 }
 
 /** What Casemate answers: the bare server gives the same bytes. */
-function answerTo(workload: WorkloadName, api: Api, { token, mount }: Lodging): ReturnType<Api['ask']> {
+function answerTo(workload: WorkloadName, api: Api, lodging: Lodging): ReturnType<Api['ask']> {
+  const { token, mount, approle, transit } = lodging;
   const asApplication = api.as(token);
   switch (workload) {
     case 'read':
@@ -179,7 +180,19 @@ function answerTo(workload: WorkloadName, api: Api, { token, mount }: Lodging): 
       return asApplication.ask('POST', firstSecret(mount), { data: { username: 'app' } });
     case 'lookup':
       return asApplication.ask('GET', 'auth/token/lookup-self');
+    case 'login':
+      return api.ask('POST', `auth/${approle.mount}/login`, { role_id: approle.roleId, secret_id: approle.secretId });
+    case 'encrypt':
+    case 'batch':
+      return asApplication.ask('POST', `${transit}/encrypt/bench`, JSON.parse(bodyOf(workload, lodging)) as object);
+    case 'wrap':
+      return asApplication.ask('POST', 'sys/wrapping/wrap', { username: 'app' }, { 'x-vault-wrap-ttl': '60' });
   }
+}
+
+function bodyOf(workload: WorkloadName, lodging: Lodging): string {
+  const [request = ''] = workloads[workload].requests(lodging);
+  return request.slice(request.indexOf('\r\n\r\n') + 4);
 }
 
 function tellSaturation({ workload, connections, casemate, bare }: Row, listener: Listener): void {

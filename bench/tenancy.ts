@@ -16,12 +16,17 @@ export interface Tenancy {
 
 export type Run = (load: Load, signal: AbortSignal) => Promise<Measured>;
 
-const timeToLeave = 30_000;
+/** A peer takes its time to revoke the tokens of thousands of logins. */
+const timeToLeave = 300_000;
 
 /** `api` speaks with a token that may mount, write policies and create tokens. Takes back what it made when it fails. */
 export async function moveIn(api: Api, run: Run, signal: AbortSignal): Promise<Tenancy> {
   const mount = `bench-${randomBase62(systemRandom, 10).toLowerCase()}`;
-  const rules = `path "${mount}/data/*" {\n  capabilities = ["create", "read", "update"]\n}\n`;
+  const transit = `${mount}-transit`;
+  const rules = [
+    `path "${mount}/data/*" {\n  capabilities = ["create", "read", "update"]\n}\n`,
+    `path "${transit}/encrypt/*" {\n  capabilities = ["update"]\n}\n`,
+  ].join('');
   const back: ((api: Api) => Promise<unknown>)[] = [];
   const moveOut = async (): Promise<void> => {
     const leaving = api.until(AbortSignal.timeout(timeToLeave));
@@ -37,7 +42,12 @@ export async function moveIn(api: Api, run: Run, signal: AbortSignal): Promise<T
       display_name: 'bench',
     });
     back.push((leaving) => leaving.call('POST', 'auth/token/revoke-accessor', { accessor: made.auth.accessor }));
-    const lodging = { place: api.place, token: made.auth.client_token, mount };
+    back.push((leaving) => leaving.call('DELETE', `sys/mounts/${transit}`));
+    await api.call('POST', `sys/mounts/${transit}`, { type: 'transit' });
+    await api.call('POST', `${transit}/keys/bench`, {});
+    back.push((leaving) => leaving.call('DELETE', `sys/auth/${mount}`));
+    const approle = { mount, ...(await enableAppRole(api, mount)) };
+    const lodging: Lodging = { place: api.place, token: made.auth.client_token, mount, approle, transit };
     await untilWritable(api, mount, signal);
     await fill(lodging, secretCount, run, signal);
     return { lodging, moveOut };
@@ -46,6 +56,16 @@ export async function moveIn(api: Api, run: Run, signal: AbortSignal): Promise<T
     await moveOut().catch(() => undefined);
     throw thrown;
   }
+}
+
+/** A role whose tokens live an hour, and a secret id of it that is good for ever. */
+async function enableAppRole(api: Api, mount: string): Promise<{ readonly roleId: string; readonly secretId: string }> {
+  await api.call('POST', `sys/auth/${mount}`, { type: 'approle' });
+  const role = `auth/${mount}/role/bench`;
+  await api.call('POST', role, { token_policies: [mount], token_ttl: '1h', token_max_ttl: '2h' });
+  const id = await api.call<{ data: { role_id: string } }>('GET', `${role}/role-id`);
+  const secret = await api.call<{ data: { secret_id: string } }>('POST', `${role}/secret-id`, {});
+  return { roleId: id.data.role_id, secretId: secret.data.secret_id };
 }
 
 const batch = 5_000;

@@ -1,8 +1,8 @@
-// What is asked of a server: reads and writes of a thousand secrets, and a token that looks at itself.
+// What is asked of a server: reads and writes of a thousand secrets, a token that looks at itself, logins, encryption, wrapping.
 
 import type { Place } from './connection.ts';
 
-export const workloadNames = ['read', 'write', 'lookup'] as const;
+export const workloadNames = ['read', 'write', 'lookup', 'login', 'encrypt', 'batch', 'wrap'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 /** Where a server keeps what the benchmark works on. */
@@ -12,6 +12,10 @@ export interface Lodging {
   readonly token: string;
   /** Path of a KV store, version 2, without a slash. */
   readonly mount: string;
+  /** Path of an AppRole method, without `auth/`, and what logs in there. */
+  readonly approle: { readonly mount: string; readonly roleId: string; readonly secretId: string };
+  /** Path of a transit engine. */
+  readonly transit: string;
 }
 
 export interface Workload {
@@ -19,7 +23,13 @@ export interface Workload {
   readonly status: number;
   /** Whole HTTP requests as they go over the wire. */
   requests(lodging: Lodging): string[];
+  /** What follows each answer, before the two count as one: the request up to the token, and after it. */
+  follows?(lodging: Lodging): readonly [string, string];
 }
+
+/** What transit encrypts, alone or a hundred at a time; base64. */
+const plaintext = Buffer.from('4111 1111 1111 1111').toString('base64');
+const batchSize = 100;
 
 export const secretCount = 1_000;
 
@@ -31,7 +41,40 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
   },
   write: { title: 'KV v2 write', status: 200, requests: (lodging) => writesOf(lodging, 0, secretCount) },
   lookup: { title: 'token lookup-self', status: 200, requests: (lodging) => [requestText(lodging, 'GET', 'auth/token/lookup-self')] },
+  login: {
+    title: 'AppRole login',
+    status: 200,
+    requests: (lodging) => {
+      const { mount, roleId, secretId } = lodging.approle;
+      return [requestText(lodging, 'POST', `auth/${mount}/login`, JSON.stringify({ role_id: roleId, secret_id: secretId }), '')];
+    },
+  },
+  encrypt: {
+    title: 'transit encrypt',
+    status: 200,
+    requests: (lodging) => [requestText(lodging, 'POST', `${lodging.transit}/encrypt/bench`, JSON.stringify({ plaintext }))],
+  },
+  batch: {
+    title: 'transit encrypt, 100',
+    status: 200,
+    requests: (lodging) => {
+      const batch_input = Array.from({ length: batchSize }, () => ({ plaintext }));
+      return [requestText(lodging, 'POST', `${lodging.transit}/encrypt/bench`, JSON.stringify({ batch_input }))];
+    },
+  },
+  wrap: {
+    title: 'wrap and unwrap',
+    status: 200,
+    requests: (lodging) => [requestText(lodging, 'POST', 'sys/wrapping/wrap', JSON.stringify({ username: 'app' }), lodging.token, '60')],
+    follows: ({ place }) => {
+      const [head = '', tail = ''] = requestText({ place, token: mark }, 'POST', 'sys/wrapping/unwrap').split(mark);
+      return [head, tail];
+    },
+  },
 };
+
+/** Stands where the token comes that the first answer names. */
+const mark = 'THE-TOKEN';
 
 /** Writes of the secrets number `from` up to `to`, without the last. */
 export function writesOf(lodging: Lodging, from: number, to: number): string[] {
@@ -58,15 +101,24 @@ function secretName(number: number): string {
   return `team-${number % 10}/app-${String(number).padStart(6, '0')}`;
 }
 
-/** With the headers that the clients of Vault and OpenBao send. */
-export function requestText({ place, token }: Lodging, method: string, path: string, body?: string): string {
+/** With the headers that the clients of Vault and OpenBao send. Without a token where it is empty. */
+export function requestText(
+  { place, token: ownToken }: Pick<Lodging, 'place' | 'token'>,
+  method: string,
+  path: string,
+  body?: string,
+  token = ownToken,
+  wrapTtl?: string,
+): string {
+  const length = body === undefined && method === 'POST' ? ['content-length: 0'] : [];
   const head = [
     `${method} /v1/${path} HTTP/1.1`,
     `host: ${place.host}:${place.port}`,
     'user-agent: casemate-bench',
     'x-vault-request: true',
-    `x-vault-token: ${token}`,
-    ...(body === undefined ? [] : ['content-type: application/json', `content-length: ${Buffer.byteLength(body)}`]),
+    ...(token === '' ? [] : [`x-vault-token: ${token}`]),
+    ...(wrapTtl === undefined ? [] : [`x-vault-wrap-ttl: ${wrapTtl}`]),
+    ...(body === undefined ? length : ['content-type: application/json', `content-length: ${Buffer.byteLength(body)}`]),
   ];
   return `${head.join('\r\n')}\r\n\r\n${body ?? ''}`;
 }

@@ -68,8 +68,16 @@ describe('a server under load', () => {
   afterAll(() => server.end());
 
   test.each(workloadNames)('%s is measured over several connections', async (name) => {
-    const { requests, status } = workloads[name];
-    const load: Load = { place: api.place, connections: 4, requests: requests(tenancy.lodging), status, pace: briefly };
+    const { requests, status, follows } = workloads[name];
+    const { lodging } = tenancy;
+    const load: Load = {
+      place: api.place,
+      connections: 4,
+      requests: requests(lodging),
+      follows: follows?.(lodging),
+      status,
+      pace: briefly,
+    };
     const measured = await runLoad(load, signal);
     expect(measured.requests).toBeGreaterThan(10);
     expect(measured.perSecond).toBeGreaterThan(0);
@@ -214,9 +222,16 @@ describe('a server that breaks', () => {
     expect(await against(createTcpServer((socket) => void socket.resume()))).toMatch(/answered nothing in 0\.\d s/);
   });
 
-  test('sends chunks: the run says that it does not read them', async () => {
-    const chunked = createServer((_request, response) => void response.write('part', () => response.end()));
-    expect(await against(chunked)).toMatch(/without its length/);
+  test('sends chunks: they are read to the last', async () => {
+    const chunked = createServer((_request, response) => void response.write('part', () => response.end('of it')));
+    expect(await against(chunked)).toBe('measured true');
+    expect(await against(saying('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r', '\nok\r\n0\r\n', '\r\n'))).toBe(
+      'measured true',
+    );
+  });
+
+  test('gives no length: the run says that it does not read that', async () => {
+    expect(await against(saying('HTTP/1.1 200 OK\r\n\r\nok'))).toMatch(/without its length/);
   });
 
   test('sends more than it was asked for', async () => {
@@ -239,7 +254,9 @@ describe('the command line', () => {
 
   test('says what is wrong with a flag', () => {
     expect(() => serverBenchOptions(['-connections=16,many'])).toThrow('-connections takes whole numbers from 1 to 10000, not "many"');
-    expect(() => serverBenchOptions(['-only=read,list'])).toThrow('-only takes read, write, lookup, not "list"');
+    expect(() => serverBenchOptions(['-only=read,list'])).toThrow(
+      '-only takes read, write, lookup, login, encrypt, batch, wrap, not "list"',
+    );
     expect(() => serverBenchOptions(['-seconds=0'])).toThrow(/-seconds takes a number/);
     expect(() => serverBenchOptions(['-peer=http://127.0.0.1:1'])).toThrow(/both -peer=URL and -peer-token=TOKEN/);
     expect(() => serverBenchOptions(['-conections=1'])).toThrow(/conections/);
