@@ -25,14 +25,14 @@ function whatTheNodeLacks() {
 const required = process.env.CI === 'true' || process.env.CASEMATE_REQUIRE_CLUSTER === '1';
 const missing = whatIsMissing();
 const lacking = missing ?? whatTheNodeLacks();
-if (lacking !== undefined) console.log(lacking);
 if (missing === undefined && (lacking === undefined || !required)) {
+  if (lacking !== undefined) console.log(`${lacking} The tests that need a node are left out.`);
   process.argv.splice(2, 0, '--cluster', ...(lacking === undefined ? [] : ['--exclude', NODE_SUITES]));
   await import('./test.mjs');
 } else {
   const skipped = required ? [] : [{ name: 'the cluster tests', reason: lacking }];
   for (const { name, reason } of skipped) console.log(`skipped: ${name}: ${reason}`);
-  if (required) console.log('They must run here, since CI or CASEMATE_REQUIRE_CLUSTER asks for them.');
+  if (required) console.log(`${lacking} CI or CASEMATE_REQUIRE_CLUSTER asks for the cluster tests, so they have failed.`);
   closeRun('test-cluster', { passed: 0, failed: required ? 1 : 0, skipped });
   process.exitCode = required ? 1 : 0;
 }

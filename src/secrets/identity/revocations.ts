@@ -27,6 +27,8 @@ export interface Revocations {
 
 /** Children of one token that are released side by side: their commits share a flush. */
 const pageSize = 32;
+/** Tokens that are finished side by side. */
+const width = 16;
 
 export function createRevocations(parts: RevocationParts): Revocations {
   const { storage, log, signal } = parts;
@@ -69,18 +71,26 @@ export function createRevocations(parts: RevocationParts): Revocations {
   };
 }
 
-/** Depth first, without recursion: chains of tokens may be long. */
+/** Without recursion, since chains of tokens may be long, and a few at a time, since their commits share a flush. */
 async function finishTree(parts: RevocationParts, root: string): Promise<void> {
   const pending = [root];
-  for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
-    const stored = await parts.storage.get(revocationKey(key));
-    if (stored === undefined) continue;
-    pending.push(...(await releaseChildren(parts, key, decodeRevocation(stored).children)));
-    parts.signal.throwIfAborted();
-    await parts.revokeLeases(key);
-    for (const forget of parts.forget) await forget(key);
-    await parts.storage.delete(revocationKey(key));
+  while (pending.length > 0) {
+    const revoked = await Promise.all(pending.splice(-width).map((key) => finishOne(parts, key)));
+    for (const children of revoked) pending.push(...children);
   }
+}
+
+/** Resolves to the children that were revoked with it and wait for the same. */
+async function finishOne(parts: RevocationParts, key: string): Promise<string[]> {
+  const stored = await parts.storage.get(revocationKey(key));
+  if (stored === undefined) return [];
+  const children = await releaseChildren(parts, key, decodeRevocation(stored).children);
+  parts.signal.throwIfAborted();
+  await parts.revokeLeases(key);
+  for (const forget of parts.forget) await forget(key);
+  parts.signal.throwIfAborted();
+  await parts.storage.delete(revocationKey(key));
+  return children;
 }
 
 /** No child can be added any more: making one reads the parent's entry in its commit. Resolves to the revoked ones. */

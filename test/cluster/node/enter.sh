@@ -57,7 +57,7 @@ ip route add default via 10.77.0.1 dev cni0
 echo 1 >/proc/sys/net/ipv4/ip_forward
 
 # Pods that hand mounts to each other need a tree whose mounts are shared; the host's own was left before.
-:
+mount --make-rshared /
 
 # Bash as process 1 takes in what its descendants leave behind.
 "$@" &

@@ -17,8 +17,9 @@ export interface RunOptions {
   readonly input?: string;
 }
 
+/** Process ids of its components are those of the private tree, which the machine counts differently. */
 export interface Namespaces extends Runner {
-  /** Absolute path beneath each cgroup controller. */
+  /** Absolute path of the node's group in each hierarchy. */
   readonly cgroup: string;
   /** Runs a program to its end, whatever its exit code. */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<Ran>;
