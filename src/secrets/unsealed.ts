@@ -26,6 +26,7 @@ import { createTokens, type TokenParts, type Tokens } from './identity/tokens.ts
 import { createWrapping, type Wrapping } from './identity/wrapping.ts';
 import { identityPrefix } from './identity-store/records.ts';
 import { createIdentityStore, type IdentityStore } from './identity-store/store.ts';
+import { createCensus } from './leases/census.ts';
 import { createExpiry } from './leases/expiry.ts';
 import { createLeases, type LeasedTokens, type Leases } from './leases/leases.ts';
 import { createLockout, type Lockout } from './lockout/lockout.ts';
@@ -133,6 +134,8 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
     onDuty: async () => true,
   });
 
+  const paths = async () => (await mounts.table()).mounts.map(requestPath);
+  const count = createCensus({ storage: barrier, mounts: paths }, parts.metrics);
   let running: Promise<unknown> = Promise.resolve();
   const unsealed: Unsealed = {
     ...registers,
@@ -157,7 +160,7 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
     start() {
       running = Promise.all([
         expiry.run(signal),
-        runUpkeep({ rotation, versions, mounts, router, lockout, log }, signal),
+        runUpkeep({ rotation, versions, mounts, router, lockout, count, log }, signal),
         retirement.resume().catch((error: unknown) => log.error('disabled mounts could not be read', { error })),
       ]);
     },

@@ -17,6 +17,7 @@ function partsOf(done: string[], logged: string[], failing: readonly string[] = 
     rotation: { rotateIfDue: () => doing('rotate').then(() => true) } as unknown as UpkeepParts['rotation'],
     versions: { note: () => doing('note'), list: async () => [] },
     mounts: { table: () => ({ format: 1, mounts: records }) } as unknown as UpkeepParts['mounts'],
+    count: () => doing('count'),
     lockout: { sweep: () => doing('sweep') } as unknown as UpkeepParts['lockout'],
     router: { open: (record: MountRecord) => doing(`open ${record.uuid}`) } as unknown as UpkeepParts['router'],
     log: jsonLog({ level: 'info', write: (line) => void logged.push(line), now: () => 0 }),
@@ -28,7 +29,7 @@ describe('upkeep', () => {
     const done: string[] = [];
     const ending = new AbortController();
     const running = runUpkeep(partsOf(done, []), ending.signal);
-    await expect.poll(() => done).toEqual(['note', 'open two', 'rotate', 'sweep']);
+    await expect.poll(() => done).toEqual(['note', 'open two', 'rotate', 'count', 'sweep']);
     ending.abort();
     await running;
   });
@@ -37,7 +38,7 @@ describe('upkeep', () => {
     const [done, logged]: [string[], string[]] = [[], []];
     const ending = new AbortController();
     const running = runUpkeep(partsOf(done, logged, ['note', 'open two']), ending.signal);
-    await expect.poll(() => done).toEqual(['rotate', 'sweep']);
+    await expect.poll(() => done).toEqual(['rotate', 'count', 'sweep']);
     ending.abort();
     await running;
     expect(logged.filter((line) => line.includes('upkeep failed'))).toHaveLength(2);

@@ -14,6 +14,8 @@ export interface UpkeepParts {
   readonly mounts: Mounts;
   readonly router: Router;
   readonly lockout: Lockout;
+  /** Counts the leases, for the metrics. */
+  readonly count: (signal: AbortSignal) => Promise<void>;
   readonly log: Log;
 }
 
@@ -21,7 +23,10 @@ export interface UpkeepParts {
 const interval = 5 * 60_000;
 
 /** Until the signal; resolves when nothing of it runs any more. Never rejects. */
-export async function runUpkeep({ rotation, versions, mounts, router, lockout, log }: UpkeepParts, signal: AbortSignal): Promise<void> {
+export async function runUpkeep(
+  { rotation, versions, mounts, router, lockout, count, log }: UpkeepParts,
+  signal: AbortSignal,
+): Promise<void> {
   const trying = async (what: string, work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -39,6 +44,7 @@ export async function runUpkeep({ rotation, versions, mounts, router, lockout, l
   });
   while (!signal.aborted) {
     await trying('rotation of the keyring', () => rotation.rotateIfDue());
+    await trying('count of leases', () => count(signal));
     await trying('failed logins', async () => lockout.sweep(loginMounts(await mounts.table()), signal));
     await pause(interval, signal);
   }

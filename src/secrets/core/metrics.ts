@@ -7,7 +7,7 @@ export interface Metrics {
   recorder(name: string, labels?: Labels): (milliseconds: number) => void;
   increment(name: string, labels?: Labels): void;
   /** Asked when the metrics are read. */
-  gauge(name: string, read: () => number): void;
+  gauge(name: string, read: () => number, labels?: Labels): void;
   prometheus(): string;
   json(): Record<string, unknown>;
 }
@@ -28,7 +28,7 @@ const quantiles = [0.5, 0.9, 0.99] as const;
 export function createMetrics(): Metrics {
   const counters = new Map<string, Map<string, number>>();
   const summaries = new Map<string, Map<string, Summary>>();
-  const gauges = new Map<string, () => number>();
+  const gauges = new Map<string, Map<string, () => number>>();
 
   const recorder = (name: string, labels: Labels = {}): ((milliseconds: number) => void) => {
     const summary = entry(
@@ -52,12 +52,15 @@ export function createMetrics(): Metrics {
       const key = labelText(labels);
       counter.set(key, (counter.get(key) ?? 0) + 1);
     },
-    gauge(name, read) {
-      gauges.set(name, read);
+    gauge(name, read, labels = {}) {
+      entry(gauges, name, () => new Map<string, () => number>()).set(labelText(labels), read);
     },
     prometheus() {
       const lines: string[] = [];
-      for (const [name, read] of gauges) lines.push(`# TYPE ${name} gauge`, `${name} ${read()}`);
+      for (const [name, byLabel] of gauges) {
+        lines.push(`# TYPE ${name} gauge`);
+        for (const [labels, read] of byLabel) lines.push(`${name}${braced(labels)} ${read()}`);
+      }
       for (const [name, counter] of counters) {
         lines.push(`# TYPE ${name} counter`);
         for (const [labels, value] of counter) lines.push(`${name}${braced(labels)} ${value}`);
@@ -74,7 +77,9 @@ export function createMetrics(): Metrics {
     },
     json() {
       return {
-        Gauges: [...gauges].map(([Name, read]) => ({ Name, Value: read(), Labels: {} })),
+        Gauges: [...gauges].flatMap(([Name, byLabel]) =>
+          [...byLabel].map(([labels, read]) => ({ Name, Value: read(), Labels: labelsOf(labels) })),
+        ),
         Counters: [...counters].flatMap(([Name, counter]) =>
           [...counter].map(([labels, Count]) => ({ Name, Count, Labels: labelsOf(labels) })),
         ),

@@ -38,7 +38,6 @@ describe('a policy', () => {
       required_parameters = ["Name"]
       min_wrapping_ttl = "1m"
       max_wrapping_ttl = 600
-      mfa_methods = ["totp"]
       pagination_limit = 10
       expiration = "2030-01-01T00:00:00Z"
       list_scan_response_keys_filter_path = "{{ .path }}{{ .key }}"
@@ -105,6 +104,10 @@ describe('a policy', () => {
     );
     expect([...rule.capabilities]).toEqual(['read', 'list']);
     expect([...(rule.deniedParameters?.keys() ?? [])]).toEqual(['a', 'b']);
+  });
+
+  it('grants nothing where a second factor would be needed, since nobody can prove one here', () => {
+    expect([...ruleOf('capabilities = ["read"]\nmfa_methods = ["totp"]').capabilities]).toEqual([]);
   });
 
   it('grants nothing where approval would be needed, since nobody can give it here', () => {

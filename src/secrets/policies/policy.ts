@@ -106,8 +106,8 @@ function ruleOf(path: string, body: readonly HclItem[]): PathRule {
   const granted = capabilitiesOf(path, values);
   return {
     path: cleanPath,
-    // Nobody can approve anything here, so what needs approval is not granted.
-    capabilities: values.has('control_group') && !granted.has('deny') ? nothing : granted,
+    // Nobody can approve anything here, or prove a second factor: what asks for one of them is not granted.
+    capabilities: (values.has('control_group') || values.has('mfa_methods')) && !granted.has('deny') ? nothing : granted,
     ...(allowed === undefined ? {} : { allowedParameters: allowed }),
     ...(denied === undefined ? {} : { deniedParameters: denied }),
     ...(required === undefined

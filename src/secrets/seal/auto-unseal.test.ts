@@ -28,7 +28,7 @@ function unreachable(): KeyBackend {
   const refuse = async (): Promise<never> => {
     throw new Fault('unavailable', 'the key service does not answer');
   };
-  return { type: 'static', current: () => ({ keyId: 'none', healthy: false }), seal: refuse, open: refuse };
+  return { type: 'static', current: () => ({ keyId: 'none', healthy: false }), seal: refuse, open: refuse, probe: refuse, close: () => {} };
 }
 
 describe('a key backend', () => {

@@ -139,8 +139,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
     return true;
   };
   /** So that the key before the last rotation can be thrown away after every server was started once. */
-  const sealAnew = async (holder: KeyBackend, rootKey: Uint8Array, signal: AbortSignal): Promise<void> => {
+  const sealAnew = async (holder: KeyBackend, sealedWith: string, rootKey: Uint8Array, signal: AbortSignal): Promise<void> => {
     try {
+      await holder.probe(signal);
+      if (holder.current().keyId === sealedWith) return;
       await storage.put(sealedRootKey, encodeSealedRoot(await holder.seal(rootKey, signal)));
     } catch (thrown) {
       // The older key still opens it, and the next start tries again: no reason to stay sealed.
@@ -184,7 +186,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
     },
     unsealWithBackend: (signal) =>
       inTurn(async () => {
-        if (backend === undefined || !barrier.sealed || (await config()) === undefined) return false;
+        const found = await config();
+        if (backend === undefined || !barrier.sealed || found === undefined) return false;
+        if (found.type !== shamir && found.type !== backend.type)
+          throw new Fault('usage', `this store was initialised with the seal ${found.type}, not with ${backend.type}: start it with that one`);
         const stored = await storage.get(sealedRootKey);
         if (stored === undefined)
           throw new Fault('usage', 'this store was initialised with shares; start it without a seal stanza and unseal it with them');
@@ -192,7 +197,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
         const rootKey = await backend.open(sealed, signal);
         try {
           await unsealWith(barrier, Uint8Array.from(rootKey));
-          if (sealed.keyId !== backend.current().keyId) await sealAnew(backend, rootKey, signal);
+          await sealAnew(backend, sealed.keyId, rootKey, signal);
         } catch (thrown) {
           throw refused(
             thrown,
