@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Fault } from '../src/base/fault.ts';
+import { asFault, Fault } from '../src/base/fault.ts';
 import { type Api, openApi } from './api.ts';
 import { chooseCores } from './cores.ts';
 import { startGenerator } from './generator.ts';
@@ -154,13 +154,13 @@ async function beginPrefix({ api, signal }: Stage): Promise<() => Promise<boolea
 async function beginToken({ api, signal }: Stage, parent: string): Promise<() => Promise<boolean>> {
   const victim = api.as(await tokenOf(api.as(parent), 'auth/token/create'));
   let done = false;
-  let failure: unknown;
+  let failure: Fault | undefined;
   api.call('PUT', 'auth/token/revoke', { token: parent }).then(
     () => {
       done = true;
     },
     (thrown: unknown) => {
-      failure = thrown;
+      failure = asFault(thrown);
     },
   );
   await untilUseless(victim, signal);
