@@ -96,7 +96,12 @@ function lookupHandlers(parts: TokenMethodParts): Pick<TokenHandlers, 'lookup' |
     if (entry === undefined) throw new Fault('permission-denied', 'bad token');
     return describe(token, entry);
   };
-  const self = (_: unknown, request: EngineRequest): Promise<Answer> => show(parts.callerToken(request) ?? '');
+  const self = async (_: unknown, request: EngineRequest): Promise<Answer> => {
+    const token = parts.callerToken(request) ?? '';
+    // The pipeline has found it already; a batch token is in no store.
+    const entry = request.caller === undefined ? undefined : await tokens.look(request.caller.key);
+    return entry === undefined ? show(token) : describe(token, entry);
+  };
   const named = ({ token }: { readonly token?: string | undefined }, request: EngineRequest): Promise<Answer> =>
     show(token === undefined || token === '' ? (parts.callerToken(request) ?? '') : token);
   return {

@@ -24,9 +24,26 @@ export function authBlock(token: string, entry: TokenEntry, identity: readonly s
   };
 }
 
+interface Times {
+  readonly issued: string;
+  readonly expires: string | null;
+}
+
+/** Tokens are looked up far more often than they change. */
+const known = new WeakMap<TokenEntry, Times>();
+
+function timesOf(entry: TokenEntry): Times {
+  const told = known.get(entry);
+  if (told !== undefined) return told;
+  const times = { issued: rfc3339(entry.created), expires: entry.expires === null ? null : rfc3339(entry.expires) };
+  known.set(entry, times);
+  return times;
+}
+
 /** Sorted by name, as on the wire. `id` is empty for a lookup by accessor. */
 export function describeToken(id: string, entry: TokenEntry, now: number, identity: readonly string[] = []): Record<string, unknown> {
   const { expires, lastRenewal } = entry;
+  const times = timesOf(entry);
   return {
     accessor: entry.accessor,
     ...(entry.boundCidrs === undefined ? {} : { bound_cidrs: entry.boundCidrs }),
@@ -34,12 +51,12 @@ export function describeToken(id: string, entry: TokenEntry, now: number, identi
     creation_ttl: entry.ttl,
     display_name: entry.displayName,
     entity_id: entry.entityId,
-    expire_time: expires === null ? null : rfc3339(expires),
+    expire_time: times.expires,
     explicit_max_ttl: entry.explicitMaxTtl,
     ...(identity.length === 0 ? {} : { external_namespace_policies: {} }),
     id,
     ...(identity.length === 0 ? {} : { identity_policies: identity }),
-    ...(expires === null ? {} : { issue_time: rfc3339(entry.created) }),
+    ...(expires === null ? {} : { issue_time: times.issued }),
     ...(lastRenewal === undefined ? {} : { last_renewal: rfc3339(lastRenewal), last_renewal_time: Math.floor(lastRenewal / 1000) }),
     meta: entry.meta,
     num_uses: entry.numUses,
