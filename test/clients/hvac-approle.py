@@ -1,32 +1,14 @@
 # Drives approle and userpass of an unsealed server with hvac, and prints one line of JSON per step; hvac-approle.test.ts says what each must be.
 
-import json
 import sys
 
 import hvac
-import requests
+from hvac_steps import step
 
 address, token = sys.argv[1], sys.argv[2]
 client = hvac.Client(url=address, timeout=10, token=token)
 approle = client.auth.approle
 userpass = client.auth.userpass
-
-
-def shown(value):
-    if isinstance(value, requests.Response):
-        return {"status": value.status_code, **({"body": value.json()} if value.content else {})}
-    return value
-
-
-def step(name, call):
-    """Prints what came back, or which exception of hvac's; the value is handed on."""
-    try:
-        value = call()
-    except hvac.exceptions.VaultError as error:
-        print(json.dumps({"step": name, "error": type(error).__name__, "message": str(error)}), flush=True)
-        return None
-    print(json.dumps({"step": name, "value": shown(value)}), flush=True)
-    return value
 
 
 def stranger(own=None):

@@ -1,19 +1,10 @@
 // hvac, the Python client of Vault, as it is published: all that it knows of approle and userpass.
 
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { NO_HVAC, pythonWithHvac } from '../foundation/python.ts';
 import { startTestServer } from '../suites/server.ts';
+import { done, type Expected, expectSteps, refused, value, walk } from './hvac-run.ts';
 
-type Expected = { readonly value: unknown } | { readonly error: string; readonly message: unknown };
-type Step = { readonly step: string } & Expected;
-
-const value = (wanted: unknown): Expected => ({ value: wanted });
-const done = value({ status: 204 });
-/** hvac puts method and URL behind what the server said. */
-const refused = (error: string, text: string): Expected => ({ error, message: expect.stringContaining(`${text}, on `) });
 const id = expect.stringMatching(/^[0-9a-f-]{36}$/);
 const token = expect.stringMatching(/^hvs\.[0-9A-Za-z]{24}$/);
 
@@ -63,14 +54,7 @@ describe('hvac', () => {
     if (python === undefined) return context.skip(NO_HVAC);
     const server = await startTestServer();
     try {
-      const script = join(import.meta.dirname, 'hvac-approle.py');
-      const { stdout } = await promisify(execFile)(python, [script, server.address, server.rootToken]);
-      const steps = stdout
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => JSON.parse(line) as Step);
-      expect(steps.map(({ step }) => step)).toStrictEqual(Object.keys(expectedSteps));
-      for (const { step, ...outcome } of steps) expect(outcome, step).toMatchObject(expectedSteps[step] as Expected);
+      expectSteps(await walk(python, 'hvac-approle.py', [server.address, server.rootToken]), expectedSteps);
     } finally {
       await server.end();
     }

@@ -1,13 +1,8 @@
 // What each step of hvac-walk.py must bring: a value, or an exception of hvac's with its message.
 
 import { expect } from 'vitest';
+import { done, type Expected, refused, value } from './hvac-run.ts';
 
-export type Expected = { readonly value: unknown } | { readonly error: string; readonly message: unknown };
-
-const done: Expected = { value: { status: 204 } };
-const value = (wanted: unknown): Expected => ({ value: wanted });
-/** hvac puts method and URL behind what the server said. */
-const refused = (error: string, text: string): Expected => ({ error, message: expect.stringContaining(`${text}, on `) });
 const missing = refused('InvalidPath', 'None');
 const denied = refused('Forbidden', '1 error occurred:\n\t* permission denied\n\n');
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/);

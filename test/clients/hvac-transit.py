@@ -1,27 +1,14 @@
 # Drives transit of an unsealed server with hvac, and prints one line of JSON per step; hvac-transit.test.ts says what each must be.
 
 import base64
-import json
 import sys
 
 import hvac
-import requests
+from hvac_steps import step
 
 address, token = sys.argv[1], sys.argv[2]
 client = hvac.Client(url=address, timeout=10, token=token)
 transit = client.secrets.transit
-
-
-def step(name, act):
-    try:
-        value = act()
-        if isinstance(value, requests.Response):
-            value = {"status": value.status_code}
-        print(json.dumps({"step": name, "value": value}), flush=True)
-        return value
-    except hvac.exceptions.VaultError as error:
-        print(json.dumps({"step": name, "error": type(error).__name__, "message": str(error)}), flush=True)
-        return None
 
 
 def plain(answer):

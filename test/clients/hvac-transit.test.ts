@@ -1,17 +1,10 @@
 // hvac, the Python client of Vault, as it is published: what it knows of transit.
 
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { NO_HVAC, pythonWithHvac } from '../foundation/python.ts';
 import { startTestServer } from '../suites/server.ts';
+import { type Expected, expectSteps, refused, value, walk } from './hvac-run.ts';
 
-type Expected = { readonly value: unknown } | { readonly error: string; readonly message: unknown };
-type Step = { readonly step: string } & Expected;
-
-const value = (wanted: unknown): Expected => ({ value: wanted });
-const refused = (error: string, text: string): Expected => ({ error, message: expect.stringContaining(`${text}, on `) });
 const done = value({ status: expect.toBeOneOf([200, 204]) });
 const clear = value('4111 1111 1111 1111');
 
@@ -39,20 +32,15 @@ const expectedSteps: Readonly<Record<string, Expected>> = {
   'read none': refused('InvalidPath', 'None'),
 };
 
-it('hvac encrypts, rotates and decrypts, unchanged', async (context) => {
-  const python = pythonWithHvac();
-  if (python === undefined) return context.skip(NO_HVAC);
-  const server = await startTestServer();
-  try {
-    const script = join(import.meta.dirname, 'hvac-transit.py');
-    const { stdout } = await promisify(execFile)(python, [script, server.address, server.rootToken]);
-    const steps = stdout
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Step);
-    expect(steps.map(({ step }) => step)).toStrictEqual(Object.keys(expectedSteps));
-    for (const { step, ...outcome } of steps) expect(outcome, step).toEqual(expectedSteps[step] as Expected);
-  } finally {
-    await server.end();
-  }
+describe('hvac', () => {
+  it('encrypts, rotates and decrypts, unchanged', async (context) => {
+    const python = pythonWithHvac();
+    if (python === undefined) return context.skip(NO_HVAC);
+    const server = await startTestServer();
+    try {
+      expectSteps(await walk(python, 'hvac-transit.py', [server.address, server.rootToken]), expectedSteps);
+    } finally {
+      await server.end();
+    }
+  });
 });

@@ -5,29 +5,12 @@ import sys
 import warnings
 
 import hvac
-import requests
+from hvac_steps import step
 
 warnings.simplefilter("ignore")
 address, certificate = sys.argv[1], sys.argv[2]
 verify = certificate if certificate != "-" else False
 client = hvac.Client(url=address, verify=verify, timeout=10)
-
-
-def shown(value):
-    if isinstance(value, requests.Response):
-        return {"status": value.status_code, **({"body": value.json()} if value.content else {})}
-    return value
-
-
-def step(name, call):
-    """Prints what came back, or which exception of hvac's; the value is handed on."""
-    try:
-        value = call()
-    except hvac.exceptions.VaultError as error:
-        print(json.dumps({"step": name, "error": type(error).__name__, "message": str(error)}), flush=True)
-        return None
-    print(json.dumps({"step": name, "value": shown(value)}), flush=True)
-    return value
 
 
 def as_client(token):
