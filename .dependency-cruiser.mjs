@@ -64,6 +64,25 @@ const packages = [
   }),
 ];
 
+const etcdPlugin = [
+  forbid(
+    'kms-without-the-server',
+    'The KMS plugin is a process of its own on every control-plane node: nothing of the secrets server is in it.',
+    { path: '^src/programs/kms[.]ts$' },
+    { path: '^src/secrets/', reachable: true },
+  ),
+  forbid('plugin-stands-alone', 'The plugin knows keys and kernels, nothing of the manager.', source('^src/etcd/plugin/'), {
+    path: '^src/etcd/(?!plugin/)',
+  }),
+  forbid('grpc-in-the-plugin', 'Only src/etcd/plugin speaks gRPC.', source('^src/(?!etcd/plugin/)'), { path: 'node_modules/@grpc/' }),
+  forbid(
+    'sqlite-for-locks',
+    'SQLite is here for the locks of a store and of a socket.',
+    source('^src/(?!etcd/plugin/owner[.]ts$|storage/backends/lmdb/gate[.]ts$)'),
+    { path: '^(node:)?sqlite$' },
+  ),
+];
+
 const secretsServer = [
   forbid(
     'engines-see-engine-ts',
@@ -92,7 +111,7 @@ const secretsServer = [
 ];
 
 export default {
-  forbidden: [...wholeTree, ...packages, ...secretsServer],
+  forbidden: [...wholeTree, ...packages, ...etcdPlugin, ...secretsServer],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,

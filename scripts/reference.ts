@@ -4,8 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { families } from '../src/cli/families.ts';
-import { commandReference } from '../src/cli/reference.ts';
-import { serverHelp, startHelp } from '../src/programs/server.ts';
+import { commandReference, type Program } from '../src/cli/reference.ts';
 import type { Contract } from '../src/schema/contract.ts';
 import { described, kindWords, page, places, referencePage, type Subject, table } from '../src/schema/reference.ts';
 
@@ -18,11 +17,7 @@ export type Pages = ReadonlyMap<string, string>;
 /** Made anew; the same for the same sources, wherever it runs. */
 export async function makePages(): Promise<Pages> {
   const subjects = await allSubjects();
-  const programs = [
-    { name: 'server', help: serverHelp('casemate') },
-    { name: 'start', help: startHelp('casemate') },
-  ];
-  const commands = await commandReference(families, programs);
+  const commands = await commandReference(families, await allPrograms());
   return new Map([
     ['README.md', page('scripts/reference.ts', indexBlocks(subjects))],
     ['commands.md', page('src/cli', commands)],
@@ -33,6 +28,20 @@ export async function makePages(): Promise<Pages> {
 /** What lies in docs/reference. */
 export function committedPages(): Pages {
   return new Map(readdirSync(FOLDER).map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]));
+}
+
+/** A program's help is what its file exports as `<name>Help`; cli.ts is the command itself, and would run. */
+async function allPrograms(): Promise<readonly Program[]> {
+  const folder = join(ROOT, 'src', 'programs');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'cli.ts');
+  const modules: readonly Readonly<Record<string, unknown>>[] = await Promise.all(
+    files.toSorted().map((file) => import(join(folder, file))),
+  );
+  return modules
+    .flatMap((exports) => Object.entries(exports))
+    .flatMap(([name, help]) =>
+      name.endsWith('Help') && typeof help === 'function' ? [{ name: name.slice(0, -4), help: String(help('casemate')) }] : [],
+    );
 }
 
 async function allSubjects(): Promise<readonly Subject[]> {
@@ -110,7 +119,7 @@ const readingBlocks = [
 
 /** By the words of kindWords. */
 const typeRows: Readonly<Record<string, readonly [string, string]>> = {
-  string: ['A string; a number or boolean becomes its text.', 'A string.'],
+  string: ['A string; a number becomes its text.', 'A string.'],
   name: ['A string; upper case becomes lower case.', ''],
   integer: ['A number, or a string that holds one.', 'A number.'],
   boolean: ['`true`, `false`, or a string that says so.', '`true` or `false`.'],

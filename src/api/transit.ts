@@ -2,6 +2,7 @@
 
 import { contract } from '../schema/contract.ts';
 import { any, bool, duration, integer, map, text, texts } from '../schema/fields.ts';
+import { importRoutes } from './transit-import.ts';
 
 const name = text('Name of the key');
 const context = text('Base64; derives a key of its own from a key that was made with `derived`');
@@ -30,7 +31,8 @@ const keyOutput = {
   allow_plaintext_backup: bool('Whether the key may be backed up'),
   deletion_allowed: bool('Whether the key may be deleted'),
   auto_rotate_period: integer('Seconds after which the key gets a new version; 0 for never'),
-  imported_key: bool('Whether the key was made elsewhere'),
+  imported_key: bool('Whether the key was made elsewhere, and got no version here since'),
+  imported_key_allow_rotation: bool('Whether the server may make new versions; of imported keys'),
   soft_deleted: bool('Always false'),
   supports_encryption: bool('Whether the type encrypts'),
   supports_decryption: bool('Whether the type decrypts'),
@@ -208,6 +210,7 @@ export const transit = contract({
         },
       },
     },
+    ...importRoutes,
     configKeys: {
       path: 'config/keys',
       summary: 'Settings of all keys of this mount.',

@@ -93,7 +93,7 @@ export interface CommandContext<F extends Flags = Flags> {
   /** One client for the whole command. */
   client(): Client;
   /** Waits for a call; what goes wrong becomes an Ending `<what>: <refusal>`. */
-  calling<T>(what: string, work: Promise<T>, exit?: 1 | 2): Promise<T>;
+  calling<T>(what: string, work: Promise<T>, exit?: 1 | 2 | 3): Promise<T>;
   /** `key=value` words as data of a body. */
   keyValues(words: readonly string[]): Promise<Record<string, unknown>>;
   /** `key=value` words as parameters of a query. */

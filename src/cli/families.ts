@@ -28,6 +28,8 @@ export const families: readonly Family[] = [
   { name: 'list', synopsis: 'List data or secrets', common: true, load: async () => (await import('./commands/list.ts')).list },
   { name: 'login', synopsis: 'Log in', common: true, load: async () => (await import('./commands/login.ts')).login },
   { name: 'server', synopsis: 'Start a server', common: true },
+  { name: 'kms', synopsis: "Seal kube-apiserver's data: its KMS plugin" },
+  { name: 'keyring', synopsis: 'Make and change files of keys' },
   { name: 'start', synopsis: 'Start everything on this machine, to try it out', common: true },
   {
     name: 'status',
@@ -71,6 +73,11 @@ export const families: readonly Family[] = [
     name: 'token',
     synopsis: 'Make, look up, renew and revoke tokens',
     load: async () => (await import('./commands/token.ts')).token,
+  },
+  {
+    name: 'transit',
+    synopsis: 'Import keys into transit',
+    load: async () => (await import('./commands/transit.ts')).transit,
   },
   {
     name: 'patch',

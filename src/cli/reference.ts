@@ -43,7 +43,7 @@ interface Section {
 async function familySections({ name, synopsis, load }: Family, programs: readonly Program[]): Promise<readonly Section[]> {
   if (load !== undefined) return below(name, await load()).map((entry) => section(entry));
   const program = programs.find((known) => known.name === name);
-  if (program === undefined) throw new Error(`the program ${name} has no help for the reference`);
+  if (program === undefined) throw new Error(`export ${name}Help from the program's file in src/programs, for the reference page`);
   return [{ line: name, synopsis, blocks: [`\`\`\`text\n${program.help}\n\`\`\``] }];
 }
 

@@ -67,16 +67,13 @@ export function createTransport({ tls, socket, proxies }: TransportOptions): Tra
   };
   return {
     async send(outgoing, signal) {
-      try {
-        return await once(outgoing, signal);
-      } catch (thrown) {
-        if (!wasIdle(thrown)) throw failureOf(outgoing, thrown, signal);
-      }
-      // The server ended a connection that was kept open just as it was taken up again: nothing was answered.
-      try {
-        return await once(outgoing, signal);
-      } catch (thrown) {
-        throw failureOf(outgoing, thrown, signal);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await once(outgoing, signal);
+        } catch (thrown) {
+          // The server ended a connection that was kept open just as it was taken up again: nothing was answered.
+          if (!wasIdle(thrown) || attempt >= mostAttempts) throw failureOf(outgoing, thrown, signal);
+        }
       }
     },
     close() {
@@ -105,6 +102,8 @@ function exchange(start: Start, body: string | Uint8Array | undefined): Promise<
   });
 }
 
+/** A server that was restarted has ended all connections that were kept. */
+const mostAttempts = 8;
 const idle = 'the kept connection was ended';
 const wasIdle = (thrown: unknown) => thrown instanceof Error && thrown.message === idle;
 

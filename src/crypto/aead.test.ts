@@ -1,8 +1,8 @@
-// AES-GCM and ChaCha20-Poly1305: the published vectors, and that nothing opens after a single bit was changed.
+// AES-GCM, SM4-GCM and ChaCha20-Poly1305: the published vectors, and that nothing opens after a single bit was changed.
 
 import { describe, expect, it } from 'vitest';
 import { fromHex, readVectors, toHex } from '../../test/vectors/vectors.ts';
-import { type Aead, aes128Gcm, aes256Gcm, chacha20Poly1305, nonceBytes, open, sealInto, tagBytes } from './aead.ts';
+import { type Aead, aes128Gcm, aes256Gcm, chacha20Poly1305, nonceBytes, open, sealInto, sm4Gcm, tagBytes } from './aead.ts';
 import { type KeyObject, keyFromBytes } from './keys.ts';
 
 interface AeadCases {
@@ -20,6 +20,7 @@ interface AeadCases {
 const algorithms: readonly (readonly [vectors: string, aead: Aead, names: readonly string[]])[] = [
   ['aes-256-gcm', aes256Gcm, ['13', '14', '15', '16']],
   ['aes-128-gcm', aes128Gcm, ['1', '2', '3', '4', 'PTlen 0, AADlen 0', 'PTlen 128, AADlen 0', 'PTlen 128, AADlen 128']],
+  ['sm4-gcm', sm4Gcm, ['A.1']],
   ['chacha20-poly1305', chacha20Poly1305, ['2.8.2', 'A.5']],
 ];
 

@@ -1,4 +1,4 @@
-// Authenticated encryption with keys as KeyObjects: AES-GCM (NIST SP 800-38D) and ChaCha20-Poly1305 (RFC 8439), 12-byte nonces, 16-byte tags.
+// Authenticated encryption with keys as KeyObjects: AES-GCM (NIST SP 800-38D), SM4-GCM (RFC 8998) and ChaCha20-Poly1305 (RFC 8439), 12-byte nonces, 16-byte tags.
 
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM, type KeyObject } from 'node:crypto';
 import { Fault } from '../base/fault.ts';
@@ -25,7 +25,7 @@ export interface Aead {
 }
 
 /** Tags have 16 bytes by default in all of them; asking for that costs a microsecond. */
-type Algorithm = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
+type Algorithm = 'aes-128-gcm' | 'aes-256-gcm' | 'sm4-gcm' | 'chacha20-poly1305';
 
 function aead(algorithm: Algorithm, keyBytes: number): Aead {
   return {
@@ -33,7 +33,7 @@ function aead(algorithm: Algorithm, keyBytes: number): Aead {
     sealInto(key, nonce, plaintext, associated, into, offset) {
       // GCM hashes a nonce of another length into 12 bytes, and the promise that none repeats is gone.
       if (nonce.length !== nonceBytes) throw new Fault('internal', `the nonce must have ${nonceBytes} bytes`);
-      // ChaCha20-Poly1305 has the same methods, which Node's types do not know without the length of its tag.
+      // SM4-GCM and ChaCha20-Poly1305 have the same methods, which Node's types do not know.
       const cipher = createCipheriv(algorithm, key, nonce) as CipherGCM;
       if (associated.length > 0) cipher.setAAD(associated);
       const ciphertext = cipher.update(plaintext);
@@ -61,6 +61,7 @@ function aead(algorithm: Algorithm, keyBytes: number): Aead {
 
 export const aes128Gcm = aead('aes-128-gcm', 16);
 export const aes256Gcm = aead('aes-256-gcm', 32);
+export const sm4Gcm = aead('sm4-gcm', 16);
 export const chacha20Poly1305 = aead('chacha20-poly1305', 32);
 
 /** Of AES-256-GCM, which everything seals with that has no choice to offer. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { fromHex, readVectors, toHex } from '../../test/vectors/vectors.ts';
-import { digest, hmacSha256, hmacSha256Hex, sha256, sha256Hex } from './hash.ts';
+import { digest, hmacSha256, hmacSha256Hex, hmacSm3, sha256, sha256Hex, sm3 } from './hash.ts';
 import { keyFromBytes } from './keys.ts';
 
 const digests = readVectors<{ readonly cases: readonly { algorithm: string; data: string; digest: string }[] }>('digests').cases;
@@ -28,6 +28,23 @@ describe('digests', () => {
     expect(toHex(sha256('abc'))).toBe(abc?.digest);
     expect(sha256Hex('é😀')).toBe(sha256Hex(Buffer.from('é😀')));
     expect(toHex(sha256(Buffer.from('é')))).toBe(sha256Hex('é'));
+  });
+});
+
+describe('SM3', () => {
+  const { cases } = readVectors<{ readonly cases: readonly { data: string; digest: string }[] }>('sm3');
+
+  it.each(cases)('of $data is the published one', ({ data, digest: expected }) => {
+    expect(toHex(sm3(fromHex(data)))).toBe(expected);
+  });
+
+  it('has two published messages', () => expect(cases).toHaveLength(2));
+
+  it('makes a keyed digest as RFC 2104 says', () => {
+    const key = Buffer.alloc(32, 7);
+    const pad = (byte: number) => Buffer.concat([key.map((one) => one ^ byte), Buffer.alloc(32, byte)]);
+    const inner = sm3(Buffer.concat([pad(0x36), Buffer.from('message')]));
+    expect(toHex(hmacSm3(keyFromBytes(key), 'message'))).toBe(toHex(sm3(Buffer.concat([pad(0x5c), inner]))));
   });
 });
 

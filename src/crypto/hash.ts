@@ -1,4 +1,4 @@
-// Digests and keyed digests: one-shot SHA-2 and SHA-3, HMAC-SHA256 (RFC 2104).
+// Digests and keyed digests: one-shot SHA-2, SHA-3 and SM3 (GB/T 32905), HMAC-SHA256 and HMAC-SM3 (RFC 2104).
 
 import { createHmac, hash, type KeyObject } from 'node:crypto';
 
@@ -8,6 +8,15 @@ export function sha256Hex(data: string | Uint8Array): string {
 
 export function sha256(data: string | Uint8Array): Buffer {
   return hash('sha256', data, 'buffer');
+}
+
+export function sm3(data: string | Uint8Array): Buffer {
+  return hash('sm3', data, 'buffer');
+}
+
+/** For those whose rules ask for the national digest. */
+export function hmacSm3(key: KeyObject, data: string | Uint8Array): Buffer {
+  return createHmac('sm3', key).update(data).digest();
 }
 
 export function hmacSha256Hex(key: KeyObject, data: string | Uint8Array): string {

@@ -17,6 +17,10 @@ async function main(): Promise<number> {
   switch (first) {
     case 'server':
       return (await import('./server.ts')).serve(rest);
+    case 'kms':
+      return (await import('./kms.ts')).kms(rest);
+    case 'keyring':
+      return (await import('./keyring.ts')).keyring(rest);
     case 'start':
       return (await import('./server.ts')).start(rest);
     default:

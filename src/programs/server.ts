@@ -10,13 +10,13 @@ import { Ending } from '../cli/ending.ts';
 import { bool, type Flags, type FlagValues, parseFlags, text, texts } from '../cli/flags.ts';
 import { programHelp } from '../cli/help.ts';
 import { systemRandom } from '../crypto/random.ts';
-import type { SecretsServer } from '../secrets/server.ts';
 import { openLmdb } from '../storage/backends/lmdb.ts';
 import { openMemory } from '../storage/backends/memory.ts';
 import { banner } from './server/banner.ts';
 import { partsOf } from './server/configured.ts';
 import { firstMounts, openDataFolder, prepareDevelopment } from './server/development.ts';
 import { type ProcessParts, processLog, serverFacts, startProcess } from './server/process.ts';
+import { unsealOrKeepTrying } from './server/unsealing.ts';
 
 const month = 768 * 3600;
 const cacheBytes = 64 * 2 ** 20;
@@ -74,19 +74,13 @@ async function serveConfigured(paths: readonly string[], level: string | undefin
   const { config, warnings } = await loadConfig(paths);
   const log = processLog(levelOf(level ?? config.logLevel));
   for (const warning of warnings) log.warn('the configuration holds something without effect', { warning });
-  const running = await startProcess(await partsOf(config, process.env, log), async (server) => {
-    await unsealIfPossible(server);
-  });
-  const ended = running.untilEnd();
+  const ending = new AbortController();
+  const running = await startProcess(await partsOf(config, process.env, log), (server) => unsealOrKeepTrying(server, log, ending.signal));
+  const ended = running.untilEnd().finally(() => ending.abort(new Error('the server ended')));
   if (config.pidFile !== undefined) writeFileSync(config.pidFile, `${process.pid}\n`);
   for (const { host, port } of running.addresses) log.info('the server listens', { host, port, sealed: running.server.sealed });
   await ended;
   if (config.pidFile !== undefined) rmSync(config.pidFile, { force: true });
-}
-
-/** A server with shares, or one that is not initialised yet, waits for people. */
-async function unsealIfPossible(server: SecretsServer): Promise<void> {
-  await server.unsealWithBackend(AbortSignal.timeout(60_000));
 }
 
 async function serveInMemory(rootToken: string | undefined, address: string, level: string | undefined): Promise<void> {

@@ -1,5 +1,7 @@
 // The sound requests of the transit engine, with marked plaintexts and inputs.
 
+import { rsaKeyFromPem, wrapForTransport } from '../../src/crypto/key-wrap.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
 import { type Call, type Known, marked } from './canary.ts';
 
 const entitled = true;
@@ -38,6 +40,13 @@ export const transitMade = (known: Known): readonly Call[] => [
     path: 'transit/verify/k/sha2-256',
     body: { input: base64(marked('verified')), hmac: 'vault:v1:AAAA' },
   },
+  {
+    route: 'transit.wrappingKey.read',
+    path: 'transit/wrapping_key',
+    learn: ({ body }) => {
+      known.wrappingKey = body.data.public_key;
+    },
+  },
   { route: 'transit.hash.write', path: 'transit/hash', body: { input: base64(marked('hashed')) } },
   { route: 'transit.hashWith.write', path: 'transit/hash/sha2-256', body: { input: base64(marked('hashed')) } },
   { route: 'transit.random.write', path: 'transit/random', body: {} },
@@ -55,8 +64,22 @@ export const transitMade = (known: Known): readonly Call[] => [
   },
 ];
 
+/** Marked bytes as a key of 32, wrapped. */
+function wrapped(known: Known): string {
+  const key = Buffer.from(marked('imported')).subarray(0, 32);
+  return wrapForTransport(rsaKeyFromPem(known.wrappingKey), Buffer.concat([key], 32), 'SHA256', systemRandom).toString('base64');
+}
+
 export const transitUsed = (known: Known): readonly Call[] => [
   { route: 'transit.decrypt.write', path: 'transit/decrypt/k', body: { ciphertext: known.ciphertext }, entitled },
+  { route: 'transit.import.write', path: 'transit/keys/imported/import', body: { ciphertext: wrapped(known) } },
+  {
+    route: 'transit.import.write',
+    path: 'transit/keys/refused/import',
+    body: { ciphertext: wrapped(known), type: 'aes128-gcm96' },
+    status: 400,
+  },
+  { route: 'transit.importVersion.write', path: 'transit/keys/imported/import_version', body: { ciphertext: wrapped(known) } },
   { route: 'transit.rewrap.write', path: 'transit/rewrap/k', body: { ciphertext: known.ciphertext } },
   { route: 'transit.restore.write', path: 'transit/restore', body: { backup: known.backup, force: true } },
   { route: 'transit.restoreAs.write', path: 'transit/restore/again', body: { backup: known.backup } },

@@ -12,7 +12,7 @@ import { exchange, request } from './raw-socket.ts';
 
 let server: TestServer;
 let limited = '';
-const known: Known = { child: '', accessor: '', lease: '', wrapped: '', ciphertext: '', backup: '' };
+const known: Known = { child: '', accessor: '', lease: '', wrapped: '', ciphertext: '', backup: '', wrappingKey: '' };
 /** Not marked, and secret all the same. */
 const secrets = new Set<string>();
 /** What went to standard output and standard error while the test ran. */

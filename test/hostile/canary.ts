@@ -54,6 +54,7 @@ export interface Known {
   wrapped: string;
   ciphertext: string;
   backup: string;
+  wrappingKey: string;
 }
 
 /** Every operation of every contract, as `Call.route` names it, and its contract. */

@@ -1,9 +1,11 @@
 // The shape of the secrets server's configuration, and what holds where the files say nothing.
 
 import type { LogLevel } from '../log.ts';
+import type { KeySource } from './key-source.ts';
 import type { ListenerMetrics } from './listener-rest.ts';
 import type { ProxyConfig } from './proxies.ts';
 import type { ResponseHeaders } from './response-headers.ts';
+import type { HeldSealType, SealHolder } from './seal-holder.ts';
 
 export interface ServerConfig {
   readonly storage: StorageConfig;
@@ -107,19 +109,17 @@ export interface TlsConfig {
   readonly clientCertificates: 'none' | 'asked' | 'required';
 }
 
-export type SealConfig = { readonly type: 'shamir' } | { readonly type: 'static'; readonly current: SealKey; readonly previous?: SealKey };
+export type SealConfig =
+  | { readonly type: 'shamir' }
+  | { readonly type: 'static'; readonly current: SealKey; readonly previous?: SealKey }
+  /** The key lies with somebody who opens the root key for this server. */
+  | { readonly type: HeldSealType; readonly holder: SealHolder };
 
 export interface SealKey {
   /** The operator's name for the key. */
   readonly id: string | undefined;
   readonly source: KeySource;
 }
-
-/** A key that stands in the configuration itself hides in a function, so that no log and no JSON of the configuration shows it. */
-export type KeySource =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'environment'; readonly name: string }
-  | { readonly kind: 'text'; readonly reveal: () => string };
 
 export interface AuditConfig {
   readonly type: 'file' | 'socket' | 'http';

@@ -53,9 +53,66 @@ describe('seal', () => {
     },
   );
 
+  it('may be held by a transit engine, reached with a token or an AppRole login', () => {
+    expect(
+      sealOf('seal "transit" {\n address = "https://kms.example.com:8200"\n key_name = "unseal"\n mount_path = "team/transit/"\n}'),
+    ).toMatchObject({
+      type: 'transit',
+      holder: {
+        type: 'transit',
+        address: 'https://kms.example.com:8200',
+        key: 'unseal',
+        mount: 'team/transit',
+        auth: { kind: 'token', token: { kind: 'environment', name: 'VAULT_TOKEN' } },
+      },
+    });
+    const seal = sealOf(
+      'seal "transit" {\n address = "unix:///run/kms.sock"\n key_name = "unseal"\n role_id = "file:///run/role"\n secret_id = "marked-secret"\n approle_path = "auth/machines/"\n}',
+    );
+    expect(seal).toMatchObject({
+      holder: { auth: { kind: 'approle', roleId: { kind: 'file', path: '/run/role' }, secretId: { kind: 'text' }, mount: 'machines' } },
+    });
+    expect(`${JSON.stringify(seal)}${inspect(seal, { depth: 9 })}`).not.toContain('marked');
+  });
+
+  it('may be held by a key ring or a cloud', () => {
+    expect(sealOf('seal "local" {\n path = "/etc/ring"\n passphrase = "env://P"\n}')).toEqual({
+      type: 'local',
+      holder: { type: 'local', path: '/etc/ring', passphrase: { kind: 'environment', name: 'P' } },
+    });
+    const rest = 'kms_key_id = "k"\n access_key = "a"\n secret_key = "file:///s"\n';
+    expect(sealOf(`seal "awskms" {\n region = "r"\n ${rest} endpoint = "https://kms.example.com"\n}`)).toMatchObject({
+      holder: { type: 'aws', region: 'r', key: 'k', endpoint: 'https://kms.example.com', secretKey: { kind: 'file', path: '/s' } },
+    });
+    expect(sealOf(`seal "alicloudkms" {\n region = "r"\n ${rest} domain = "kms.example.com"\n}`)).toMatchObject({
+      holder: { type: 'alicloud', endpoint: 'https://kms.example.com' },
+    });
+    expect(sealOf('seal "jdcloudkms" {\n kms_key_id = "k"\n}')).toMatchObject({
+      holder: { type: 'jdcloud', key: 'k', accessKey: { kind: 'environment', name: 'JDCLOUD_ACCESS_KEY' } },
+    });
+  });
+
   it.each([
-    ['seal "awskms" {}', 1, 'a seal of type "awskms" does not exist here; use static or shamir'],
-    ['hsm "pkcs11" {}', 1, 'a seal of type "pkcs11" does not exist here; use static or shamir'],
+    ['seal "local" {}', 1, 'seal "local" needs path, the file of a key ring'],
+    ['seal "transit" {\n address = "https://a"\n}', 1, 'seal "transit" needs key_name, the name of a key of the transit engine'],
+    ['seal "transit" {\n address = "https://a"\n key_name = "k"\n secret_id = "file:///s"\n}', 4, 'secret_id needs role_id beside it'],
+    [
+      'seal "transit" {\n address = "https://a"\n key_name = "k"\n role_id = "r"\n token = "t"\n}',
+      5,
+      'token and role_id exclude one another: the server logs in with one of them',
+    ],
+    ['seal "awskms" {\n kms_key_id = "k"\n}', 1, 'seal "awskms" needs region'],
+    ['seal "jdcloudkms" {}', 1, 'seal "jdcloudkms" needs kms_key_id'],
+    [
+      'seal "jdcloudkms" {\n kms_key_id = "k"\n access_key = "a"\n}',
+      1,
+      'seal "jdcloudkms" needs access_key and secret_key together, or neither of them and the variables JDCLOUD_ACCESS_KEY and JDCLOUD_SECRET_KEY',
+    ],
+    [
+      'hsm "pkcs11" {}',
+      1,
+      'a seal of type "pkcs11" does not exist here; use shamir, static, local, transit, awskms, alicloudkms or jdcloudkms',
+    ],
     ['seal {}', 1, 'seal must be written as seal "TYPE" { … }'],
     ['seal "static" {}', 1, 'seal "static" needs current_key, file:///PATH, env://NAME, or a key of 32 bytes as hex or base64'],
     ['seal "static" {\n current_key_id = "a"\n}', 2, 'current_key_id needs current_key beside it'],

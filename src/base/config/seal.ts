@@ -1,7 +1,9 @@
 // The seal stanza: how the root key comes back after a start.
 
-import type { KeySource, SealConfig, SealKey } from './config.ts';
-import { bool, type Kind, text } from './kind.ts';
+import type { SealConfig, SealKey } from './config.ts';
+import { key } from './key-source.ts';
+import { bool, listed, text } from './kind.ts';
+import { heldSealTypes, readHolder } from './seal-holder.ts';
 import { quoted, refuse, type Section } from './section.ts';
 
 /** Shamir's shares where no stanza stands. `kms` and `hsm` are the stanza's older names. Throws Fault `usage`. */
@@ -23,8 +25,10 @@ export function readSeal(top: Section): SealConfig {
 function sealOf(stanza: Section): SealConfig {
   const type = stanza.labels[0] ?? '';
   if (type.toLowerCase() === 'shamir') return { type: 'shamir' };
+  const held = heldSealTypes.find((one) => one === type.toLowerCase());
+  if (held !== undefined) return { type: held, holder: readHolder(held, stanza) };
   if (type.toLowerCase() !== 'static')
-    throw refuse(stanza.where, `a seal of type ${quoted(type)} does not exist here; use static or shamir`);
+    throw refuse(stanza.where, `a seal of type ${quoted(type)} does not exist here; use ${listed(['shamir', 'static', ...heldSealTypes])}`);
   const current = readKey(stanza, 'current');
   if (current === undefined) throw refuse(stanza.where, `${stanza.title} needs current_key, ${key.allowed}`);
   const previous = readKey(stanza, 'previous');
@@ -43,22 +47,4 @@ function readKey(stanza: Section, which: 'current' | 'previous'): SealKey | unde
   if (source !== undefined) return { id, source };
   if (id !== undefined) throw refuse(stanza.whereIs(`${which}_key_id`), `${which}_key_id needs ${which}_key beside it`);
   return undefined;
-}
-
-const key: Kind<KeySource> = {
-  allowed: 'file:///PATH, env://NAME, or a key of 32 bytes as hex or base64',
-  hidden: true,
-  of: (value) => {
-    if (value.kind !== 'string') return undefined;
-    const typed = value.text.trim();
-    if (typed.startsWith('file://')) return /^file:\/\/\/[^\0]+$/.test(typed) ? { kind: 'file', path: typed.slice(7) } : undefined;
-    if (typed.startsWith('env://'))
-      return /^env:\/\/[A-Za-z_][A-Za-z0-9_]*$/.test(typed) ? { kind: 'environment', name: typed.slice(6) } : undefined;
-    return isKeyText(typed) ? { kind: 'text', reveal: () => typed } : undefined;
-  },
-};
-
-/** 32 bytes are 64 hex digits, or 43 characters of base64 and perhaps a filler. */
-function isKeyText(typed: string): boolean {
-  return /^(?:[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?)$/.test(typed);
 }

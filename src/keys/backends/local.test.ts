@@ -32,7 +32,8 @@ describe('a local key', () => {
     const sealed = await seal(backend, plaintext);
     expect(text(await backend.open(sealed, signal))).toBe(plaintext);
     expect(sealed.annotations).toStrictEqual({});
-    if (plaintext !== '') expect(text(sealed.ciphertext)).not.toContain(plaintext);
+    // A single letter stands in random bytes now and then.
+    if (plaintext.length > 8) expect(text(sealed.ciphertext)).not.toContain(plaintext);
   });
 
   it('seals the same bytes differently each time', async () => {
@@ -175,7 +176,10 @@ describe('a key in a file', () => {
 
   it('must be there and be a file', async () => {
     const missing = join(folder, 'missing');
-    expect(await refusal(() => keyFromFile(missing))).toMatchObject({ code: 'usage', message: `the key file ${missing} cannot be read` });
+    expect(await refusal(() => keyFromFile(missing))).toMatchObject({
+      code: 'usage',
+      message: `the key file ${missing} cannot be read: it is not there`,
+    });
     const directory = join(folder, 'directory');
     mkdirSync(directory, { mode: 0o700 });
     expect(await refusal(() => keyFromFile(directory))).toMatchObject({

@@ -1,6 +1,5 @@
 // A KeyBackend over a key that lies on this machine: in a file that only its owner reads, or in the environment.
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { Fault } from '../../base/fault.ts';
 import type { RandomBytes } from '../../base/random.ts';
 import { nonceBytes, open, sealInto, tagBytes } from '../../crypto/aead.ts';
@@ -8,6 +7,7 @@ import { hmacSha256Hex } from '../../crypto/hash.ts';
 import { type KeyObject, keyFromBytes } from '../../crypto/keys.ts';
 import { wipe } from '../../crypto/wipe.ts';
 import type { KeyBackend } from '../key-backend.ts';
+import { readPrivateFile } from '../private-file.ts';
 
 export interface LocalKeys {
   readonly current: KeyObject;
@@ -45,6 +45,9 @@ export function localBackend(keys: LocalKeys, random: RandomBytes): KeyBackend {
       if (plaintext === undefined) throw new Fault('corrupted', 'the sealed data is damaged');
       return plaintext;
     },
+    // The key lies in memory: there is nothing to ask and nothing that could be away.
+    probe: async () => {},
+    close: () => {},
   };
 }
 
@@ -67,26 +70,11 @@ export function keyFromText(text: string, source: string): KeyObject {
 
 /** Raw bytes, hex or base64; in a text, lines that begin with # are notes. Throws Fault `usage` for a file that others may read. */
 export function keyFromFile(path: string): KeyObject {
-  const content = contentOf(path);
+  const content = readPrivateFile(path, 'the key file');
   try {
     if (content.length === 32) return keyFromBytes(content);
     return keyFromText(content.toString('latin1').replace(/^#.*$/gm, ''), `the key file ${path}`);
   } finally {
     wipe(content);
-  }
-}
-
-function contentOf(path: string): Buffer {
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    // The mode of the file that is read, not of whatever the path leads to a moment later.
-    if ((fstatSync(file).mode & 0o077) !== 0) throw new Fault('usage', `the key file ${path} may be read by others; chmod it to 0600`);
-    return readFileSync(file);
-  } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown;
-    throw new Fault('usage', `the key file ${path} cannot be read`, { cause: thrown });
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }

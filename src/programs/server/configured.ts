@@ -1,8 +1,8 @@
 // From a configuration to the parts of a server process: store, key, listeners, settings.
 
 import { isAbsolute, relative, resolve } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import type {
-  KeySource,
   ListenerConfig,
   LockoutConfig,
   LockoutConfigs,
@@ -11,6 +11,7 @@ import type {
   StorageConfig,
   TlsConfig,
 } from '../../base/config/config.ts';
+import type { KeySource } from '../../base/config/key-source.ts';
 import { sanitized } from '../../base/config/sanitized.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
@@ -21,6 +22,7 @@ import { systemRandom } from '../../crypto/random.ts';
 import type { TlsOptions } from '../../http/tls.ts';
 import { keyFromFile, keyFromText, localBackend } from '../../keys/backends/local.ts';
 import type { KeyBackend } from '../../keys/key-backend.ts';
+import { openBackend } from '../../keys/open-backend.ts';
 import type { ServerSettings } from '../../secrets/server.ts';
 import { openLmdb } from '../../storage/backends/lmdb.ts';
 import { openMemory } from '../../storage/backends/memory.ts';
@@ -30,7 +32,7 @@ import { type ListenAt, type ProcessParts, readPem, serverFacts } from './proces
 /** Throws Faults in one sentence. */
 export async function partsOf(config: ServerConfig, environment: NodeJS.ProcessEnv, log: Log): Promise<ProcessParts> {
   checkApart(config);
-  const backend = backendOf(config.seal, environment);
+  const backend = await backendOf(config.seal, environment, log);
   const listenAt = config.listeners.map(listenerOf);
   const storage = await openStorage(config.storage);
   return { storage, backend, listenAt, log, settings: settingsOf(config, environment) };
@@ -160,8 +162,9 @@ function revealed(written: string, environment: NodeJS.ProcessEnv): string {
   return text;
 }
 
-function backendOf(seal: SealConfig, environment: NodeJS.ProcessEnv): KeyBackend | undefined {
+async function backendOf(seal: SealConfig, environment: NodeJS.ProcessEnv, log: Log): Promise<KeyBackend | undefined> {
   if (seal.type === 'shamir') return undefined;
+  if (seal.type !== 'static') return openBackend(seal.holder, { clock: systemClock, random: systemRandom, log, environment });
   const current = keyOf(seal.current.source, environment);
   return localBackend(
     { current, ...(seal.previous === undefined ? {} : { previous: keyOf(seal.previous.source, environment) }) },

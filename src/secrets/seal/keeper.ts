@@ -189,7 +189,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
         const found = await config();
         if (backend === undefined || !barrier.sealed || found === undefined) return false;
         if (found.type !== shamir && found.type !== backend.type)
-          throw new Fault('usage', `this store was initialised with the seal ${found.type}, not with ${backend.type}: start it with that one`);
+          throw new Fault(
+            'usage',
+            `this store was initialised with the seal ${found.type}, not with ${backend.type}: start it with that one`,
+          );
         const stored = await storage.get(sealedRootKey);
         if (stored === undefined)
           throw new Fault('usage', 'this store was initialised with shares; start it without a seal stanza and unseal it with them');

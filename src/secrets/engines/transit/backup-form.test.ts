@@ -117,6 +117,13 @@ describe('a backup', () => {
     expect(ours).toMatchObject({ kdf: 1, convergent_version: -1, keys: { 1: { convergent_version: 3 }, 2: { convergent_version: 3 } } });
   });
 
+  it.each([true, false])('of an imported key says so, and whether the server may rotate it: %j', async (rotatable) => {
+    const key = { ...(await keyWith(1)), imported: { rotatable } };
+    const text = backupText(key);
+    expect(contentOf(text).policy).toMatchObject({ Imported: true, AllowImportedKeyRotation: rotatable });
+    expect(readBackup(text)).toStrictEqual(key);
+  });
+
   it('of versions that were not archived yet is taken', () => {
     const whole = { ...policy, keys: { 1: entry(1) }, latest_version: 1, min_decryption_version: 1, min_encryption_version: 0 };
     const restored = readBackup(asText({ policy: { ...whole, min_available_version: 0 }, archived_keys: { keys: null } }));

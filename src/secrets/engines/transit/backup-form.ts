@@ -42,6 +42,8 @@ interface Policy {
   readonly type: number;
   readonly auto_rotate_period: number;
   readonly backup_info: Moment | null;
+  readonly Imported: boolean;
+  readonly AllowImportedKeyRotation: boolean;
 }
 
 /** Everything of the key, in clear. */
@@ -71,8 +73,8 @@ export function backupText(key: StoredKey): string {
     version_template: '',
     storage_prefix: '',
     auto_rotate_period: settings.autoRotatePeriod * nanoseconds,
-    Imported: false,
-    AllowImportedKeyRotation: false,
+    Imported: settings.imported !== undefined,
+    AllowImportedKeyRotation: settings.imported?.rotatable ?? false,
     soft_deleted: false,
   };
   // Their archive holds every version at its number, counted from the oldest that is kept.
@@ -135,6 +137,7 @@ export function readBackup(text: string): StoredKey {
     autoRotatePeriod: Math.floor(count(policy.auto_rotate_period) / nanoseconds),
     ...settings,
     minAvailable,
+    ...(policy.Imported === true ? { imported: { rotatable: policy.AllowImportedKeyRotation === true } } : {}),
     ...backedUp(policy.backup_info),
     versions,
   };

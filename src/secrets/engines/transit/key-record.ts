@@ -22,6 +22,8 @@ export interface KeySettings {
   /** 0: the newest alone. */
   readonly minEncryption: number;
   readonly minAvailable: number;
+  /** Of a key that was made elsewhere, until the server itself makes a version of it. */
+  readonly imported?: { readonly rotatable: boolean };
   readonly backedUp?: Milestone;
   readonly restored?: Milestone;
 }
@@ -115,12 +117,19 @@ export interface Making {
   readonly now: number;
 }
 
-/** The same key with one version more. */
-export async function withNewVersion(before: StoredKey, { type, random, now }: Making): Promise<StoredKey> {
-  const key = await type.generate(random);
+/** The same key with one version more, which makes it the server's own. */
+export async function withNewVersion(before: StoredKey, making: Making): Promise<StoredKey> {
+  const key = await making.type.generate(making.random);
+  const { imported: _, ...own } = withVersion(before, key, making);
+  wipe(key);
+  return own;
+}
+
+/** The same key with `key`, in the form that is stored, as its newest version; the bytes stay the caller's to wipe. */
+export function withVersion(before: StoredKey, key: Uint8Array, { random, now }: Omit<Making, 'type'>): StoredKey {
   const hmac = random(hmacKeyBytes);
   const made: StoredVersion = { number: newestOf(before.versions) + 1, created: now, key: asText(key), hmac: asText(hmac) };
-  wipe(key, hmac);
+  wipe(hmac);
   return { ...before, versions: [...before.versions, made] };
 }
 

@@ -8,6 +8,7 @@ import { openMemory } from '../../../storage/backends/memory.ts';
 import type { Backend } from '../../../storage/storage.ts';
 import type { Host } from '../../core/engine.ts';
 import { createSerialiser } from '../../core/serialise.ts';
+import { decodeStored } from './key-record.ts';
 import type { NewKeyTerms } from './key-settings.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 
@@ -142,6 +143,16 @@ describe('a key that rotates by itself', () => {
     await storage.delete('key/k');
     const late = openKeyring({ cached: (<T>() => key as T) as Host['cached'] });
     expect(await late.findToSeal('k')).toBeUndefined();
+  });
+
+  it('does not rotate when it was imported without leave to', async () => {
+    const key = (await storage.get('key/k')) as Uint8Array;
+    for (const [name, rotatable] of Object.entries({ kept: false, rotated: true }))
+      await keyring.restore({ ...decodeStored(key), name, imported: { rotatable } }, false);
+    clock.advance(hour);
+    expect((await keyring.findToSeal('kept'))?.newest.number).toBe(1);
+    expect((await keyring.findToSeal('rotated'))?.newest.number).toBe(2);
+    expect((await keyring.find('rotated'))?.settings).not.toHaveProperty('imported');
   });
 
   it('does not rotate where no period was set', async () => {

@@ -17,6 +17,7 @@ export interface Keyring {
   make(name: string, terms: NewKeyTerms): Promise<Key>;
   /** Throws Fault `invalid-request` with `absent` where there is no such key, and what `change` throws; then nothing was written. */
   change(name: string, absent: string, change: (key: StoredKey) => StoredKey | Promise<StoredKey>): Promise<Key>;
+  /** Throws Fault `engine-failed` for an imported key that only its owner gives new versions. */
   rotate(name: string): Promise<Key>;
   /** Writes a key as it is given, versions and all. Throws Fault `engine-failed` where one exists and is not to be replaced. */
   restore(key: StoredKey, replace: boolean): Promise<void>;
@@ -53,7 +54,9 @@ export function createKeyring(host: Host): Keyring {
       return work(before);
     });
   const isDue = ({ settings, newest }: Key): boolean =>
-    settings.autoRotatePeriod > 0 && clock.now() >= newest.created + settings.autoRotatePeriod * 1000;
+    settings.imported?.rotatable !== false &&
+    settings.autoRotatePeriod > 0 &&
+    clock.now() >= newest.created + settings.autoRotatePeriod * 1000;
 
   return {
     find,
@@ -77,7 +80,12 @@ export function createKeyring(host: Host): Keyring {
       return edit(name, (before) => before ?? addVersion(newKey(name, terms)));
     },
     change,
-    rotate: (name) => change(name, 'key not found', addVersion),
+    rotate: (name) =>
+      change(name, 'key not found', (before) => {
+        if (before.imported?.rotatable === false)
+          throw new Fault('engine-failed', `imported key ${name} does not allow rotation within Vault`);
+        return addVersion(before);
+      }),
     async restore(key, replace) {
       checkName(key.name);
       await edit(key.name, (before) => {

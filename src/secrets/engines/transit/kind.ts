@@ -8,11 +8,13 @@ import { digestHandlers } from './digests.ts';
 import { encryptionHandlers } from './encryption.ts';
 import { exportHandlers } from './export.ts';
 import { hmacHandlers } from './hmac.ts';
+import { importHandlers } from './import.ts';
 import { decodeEntry, encodeEntry } from './key-record.ts';
 import { createKeyring } from './keyring.ts';
 import { keyHandlers } from './keys.ts';
 import { createNonces } from './nonces.ts';
 import { createWorkingKeys } from './working-keys.ts';
+import { createWrappingKey } from './wrapping-key.ts';
 
 interface MountSettings {
   readonly disableUpsert: boolean;
@@ -51,6 +53,7 @@ function openTransit(host: Host) {
       ...digestHandlers(random),
       ...exportHandlers(keyring),
       ...backupHandlers(keyring, clock),
+      ...importHandlers({ keyring, wrappingKey: createWrappingKey(host), random, clock }),
     },
     close: async () => workingKeys.forget(),
   });

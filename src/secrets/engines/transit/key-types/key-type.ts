@@ -39,6 +39,11 @@ export interface KeyType {
   readonly generate: (random: RandomBytes) => Uint8Array | Promise<Uint8Array>;
   /** Throws Fault `invalid-request` for bytes that are no key of this type. */
   readonly load: (stored: Uint8Array) => KeyObject;
+  /**
+   * A key that was made elsewhere, in the form that is stored. Throws Fault `invalid-request` for bytes that are no key of this
+   * type; absent where none are taken.
+   */
+  readonly imported?: (material: Uint8Array) => Uint8Array;
   /** What a read of the key shows of a version. */
   readonly describe: (version: KeyVersion) => unknown;
   /** How many bytes `load` takes for a key that is derived; absent where the type cannot be derived. */

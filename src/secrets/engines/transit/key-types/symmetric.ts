@@ -31,6 +31,11 @@ function symmetric({ name, backupNumber, aead, mismatch }: Named): KeyType {
       if (stored.length !== keyBytes) throw new Fault('invalid-request', `a key of type ${name} has ${keyBytes} bytes`);
       return keyFromBytes(stored);
     },
+    imported(material) {
+      if (material.length !== keyBytes)
+        throw new Fault('invalid-request', `invalid key size ${material.length} bytes for key type ${name}`);
+      return material;
+    },
     describe: ({ created }) => Math.floor(created / 1000),
     derivedBytes: keyBytes,
     encryption: encryptionWith(aead, mismatch),

@@ -1,0 +1,107 @@
+// Protocol Buffers as far as the KMS services need them: length-delimited fields, everything else skipped, nothing trusted.
+
+import { Fault } from '../../../base/fault.ts';
+
+/** One field as it came: those that are not length-delimited have no value here. */
+export interface WireField {
+  readonly number: number;
+  /** A view of the message, not a copy. Undefined for numbers, which no message of the services holds. */
+  readonly value: Buffer | undefined;
+}
+
+const varint = 0;
+const fixed64 = 1;
+const delimited = 2;
+const fixed32 = 5;
+
+/** Calls `visit` for each field in order. Throws Fault `invalid-request` for bytes that are no message. */
+export function readFields(bytes: Buffer, visit: (field: WireField) => void): void {
+  let at = 0;
+  /** Lengths and tags fit into 32 bits; a longer one is an attack or noise. */
+  const readVarint = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw broken('it breaks off');
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw broken('a number in it is too long');
+  };
+  const skip = (count: number): void => {
+    at += count;
+    if (at > bytes.length) throw broken('it breaks off');
+  };
+  const skipVarint = (): void => {
+    for (let length = 1; ; length++) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw broken('it breaks off');
+      if (byte < 0x80) return;
+      if (length === 10) throw broken('a number in it is too long');
+    }
+  };
+  while (at < bytes.length) {
+    const tag = readVarint();
+    const number = Math.floor(tag / 8);
+    if (number === 0) throw broken('a field in it has no number');
+    let value: Buffer | undefined;
+    switch (tag % 8) {
+      case varint:
+        skipVarint();
+        break;
+      case fixed64:
+        skip(8);
+        break;
+      case delimited: {
+        const length = readVarint();
+        const start = at;
+        skip(length);
+        value = bytes.subarray(start, at);
+        break;
+      }
+      case fixed32:
+        skip(4);
+        break;
+      default:
+        throw broken('a field in it is of no known kind');
+    }
+    visit({ number, value });
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Throws Fault `invalid-request` for bytes that are no UTF-8, as proto3 demands it. */
+export function textOf(value: Buffer): string {
+  try {
+    return utf8.decode(value);
+  } catch (thrown) {
+    throw new Fault('invalid-request', 'the message is malformed: a text in it is no UTF-8', { cause: thrown });
+  }
+}
+
+/** The fields of one message; empty values are left out, as proto3 leaves them out. */
+export function message(fields: readonly (readonly [number: number, value: Uint8Array | string])[]): Buffer {
+  const parts: Uint8Array[] = [];
+  for (const [number, value] of fields) {
+    if (value.length === 0) continue;
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+    parts.push(varintOf(number * 8 + delimited), varintOf(bytes.length), bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+function varintOf(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+function broken(why: string): Fault {
+  return new Fault('invalid-request', `the message is malformed: ${why}`);
+}
