@@ -105,7 +105,6 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
       const group = nextGroup(waiting);
       waiting = waiting.slice(group.length);
       await commitGroup(group);
-      await turn();
     }
     working = undefined;
   };
