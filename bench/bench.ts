@@ -2,6 +2,7 @@
 
 import { Fault } from '../src/base/fault.ts';
 import { clusterBenchOptions, clusterBenchUsage } from './cluster-options.ts';
+import { kmsBenchOptions, kmsBenchUsage } from './kms-options.ts';
 import { leasesBenchOptions, leasesBenchUsage, runLeasesSuite } from './leases-suite.ts';
 import { serverBenchOptions, serverBenchUsage } from './options.ts';
 import { reportFor } from './report.ts';
@@ -35,6 +36,15 @@ const suites: Readonly<Record<string, Suite>> = {
       // Loaded for this suite alone: it needs what only the tests of clusters need.
       const { runClusterSuite } = await import('./cluster-suite.ts');
       await runClusterSuite(options, (text) => void process.stdout.write(text), signal);
+    },
+  },
+  kms: {
+    usage: kmsBenchUsage,
+    async run(words, signal) {
+      const options = kmsBenchOptions(words);
+      // Loaded for this suite alone, as it knows the plugin's keys.
+      const { runKmsSuite } = await import('./kms-suite.ts');
+      await runKmsSuite(options, (text) => void process.stdout.write(text), signal);
     },
   },
 };

@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Fault } from '../../src/base/fault.ts';
 import { silentLog } from '../../src/base/log.ts';
-import type { AuditTrail } from '../../src/etcd/plugin/audit-trail.ts';
+import { type AuditTrail, openAuditTrail } from '../../src/etcd/plugin/audit-trail.ts';
 import { makeProof } from '../../src/etcd/plugin/proof.ts';
 import { ownSocket } from '../../src/etcd/plugin/socket.ts';
 import { type Desk, type DeskOptions, deskFolder, openDesk } from './plugin-desk.ts';
@@ -131,23 +131,19 @@ describe('a node with another key', () => {
 });
 
 describe('an audit file that cannot be written', () => {
-  const full: AuditTrail = {
-    append: () => Promise.reject(new Fault('unavailable', 'the audit line could not be written (ENOSPC)')),
-    reopen: async () => {},
-    close: async () => {},
-  };
+  const full = (): Promise<AuditTrail> => openAuditTrail({ path: '/dev/full', deadline: 1_000 });
 
   it('lets nothing be unwrapped, and everything be sealed', async () => {
-    const desk = await opened({ audit: full });
+    const desk = await opened({ audit: await full() });
     const sealed = await desk.v2.call('Encrypt', { plaintext: secret });
     await expect(desk.v2.call('Decrypt', sealed)).rejects.toMatchObject({
       code: status.UNAVAILABLE,
-      details: 'the audit line could not be written (ENOSPC)',
+      details: 'the audit line could not be written, and without it nothing is unwrapped (ENOSPC)',
     });
   });
 
   it('where it is not required, is told of in the log', async () => {
-    const desk = await opened({ audit: full, auditRequired: false });
+    const desk = await opened({ audit: await full(), auditRequired: false });
     const sealed = await desk.v2.call('Encrypt', { plaintext: secret });
     expect((await desk.v2.call('Decrypt', sealed)).plaintext).toEqual(secret);
     expect(desk.log()).toContain('an unwrap stands in no audit file');

@@ -2,7 +2,7 @@
 
 import { Fault } from '../fault.ts';
 import { parseJson } from '../json.ts';
-import { placeOfSecret, type SecretPlace } from './key-stanza.ts';
+import type { KeySource } from './key-source.ts';
 import { type KmsConfig, kmsDefaults, socketPath } from './kms.ts';
 import { refuse } from './section.ts';
 import type { ConfigText } from './syntax.ts';
@@ -22,7 +22,7 @@ export function readJdcloudConfig({ path, text }: ConfigText): KmsConfig | undef
     return value;
   };
   const optional = (name: Name): string | undefined => (values.has(name) ? needed(name) : undefined);
-  const secret = (name: Name): SecretPlace => {
+  const secret = (name: Name): KeySource => {
     const place = placeOfSecret(needed(name).trim());
     if (place === undefined) throw refuse(path, `${name} must be the secret itself, file:///PATH or env://NAME`);
     return place;
@@ -84,4 +84,12 @@ function valuesOf(path: string, text: string): ReadonlyMap<Name, unknown> {
 /** The guide that describes this file explains its lines behind a #, and whoever copies it copies that too. */
 function withoutNotes(text: string): string {
   return text.replace(/"(?:[^"\\]|\\.)*"|#[^\n]*/g, (found) => (found.startsWith('#') ? '' : found));
+}
+
+/** `file:///PATH` and `env://NAME` name a place, as in our own configuration, and anything else is the secret itself. */
+function placeOfSecret(typed: string): KeySource | undefined {
+  if (typed.startsWith('file://')) return /^file:\/\/\/[^\0]+$/.test(typed) ? { kind: 'file', path: typed.slice(7) } : undefined;
+  if (typed.startsWith('env://'))
+    return /^env:\/\/[A-Za-z_][A-Za-z0-9_]*$/.test(typed) ? { kind: 'environment', name: typed.slice(6) } : undefined;
+  return { kind: 'text', reveal: () => typed };
 }

@@ -36,7 +36,7 @@ describe('the configuration of the plugin', () => {
         secret_id = "env://SECRET_ID"
         tls_ca_cert = "/etc/ca.pem"
       }
-      key "aws" {
+      key "awskms" {
         region = "eu-central-1"
         kms_key_id = "alias/etcd"
         access_key = "AKIA"
@@ -44,7 +44,7 @@ describe('the configuration of the plugin', () => {
         two_levels {
           cipher = "sm4-gcm"
           cache_file = "/var/lib/cache"
-          cache_key = "/etc/ring"
+          cache_ring = "/etc/ring"
         }
       }`);
     const [transit, aws] = config.providers[0]?.keys ?? [];
@@ -74,8 +74,15 @@ describe('the configuration of the plugin', () => {
     ['provider "p" { socket = "/s" }', 'provider "p" needs key "TYPE" { … }'],
     ['provider "p" { socket = "/s" key "azure" {} }', 'a key of type "azure" does not exist here'],
     ['provider "p" { socket = "/s" key "local" {} }', 'key "local" needs path'],
-    ['provider "p" { socket = "/s" key "transit" { address = "https://v" key_name = "k" } }', 'needs either token, or role_id'],
-    ['provider "p" { socket = "/s" key "aws" { region = "r" kms_key_id = "k" access_key = "a" } }', 'key "aws" needs secret_key'],
+    ['provider "p" { socket = "/s" key "transit" { address = "https://v" } }', 'key "transit" needs key_name'],
+    [
+      'provider "p" { socket = "/s" key "awskms" { region = "r" kms_key_id = "k" access_key = "a" } }',
+      'needs access_key and secret_key together',
+    ],
+    [
+      `provider "p" { socket = "/s" key "local" { path = "/r" two_levels { cache_file = "/c" } } }`,
+      'needs cache_file and cache_ring together',
+    ],
     [`provider "p" { socket = "/s" ${ring} proof = "no" }`, 'what casemate kms check prints as proof'],
     [`provider "p" { socket = "/s" ${ring} prof = "x" }`, 'unknown key "prof" in provider "p" at kms.hcl:1'],
     [`provider "p" { socket = "/s" key "local" { path = "/r" pasphrase = "x" } }`, 'unknown key "pasphrase"'],

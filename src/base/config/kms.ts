@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { LogLevel } from '../log.ts';
-import { type KeyStanza, needed, readKeyStanza } from './key-stanza.ts';
+import { type KeyStanza, keyTypes, needed, readKeyStanza } from './key-stanza.ts';
 import { type Address, address, bool, type Kind, path, timeout, word } from './kind.ts';
 import { openSection, quoted, refuse, type Section } from './section.ts';
 import { type ConfigText, parseConfigText } from './syntax.ts';
@@ -83,8 +83,7 @@ function readProvider(stanza: Section): KmsProvider {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
     throw refuse(stanza.where, 'the name of a provider has letters, digits, dots, dashes and underscores, 64 at most');
   const [key, ...others] = stanza.stanzas('key', 'TYPE').map(readKeyStanza);
-  if (key === undefined)
-    throw refuse(stanza.where, `${stanza.title} needs key "TYPE" { … }, of type local, transit, aws, alicloud or jdcloud`);
+  if (key === undefined) throw refuse(stanza.where, `${stanza.title} needs key "TYPE" { … }, of type ${keyTypes}`);
   const provider = {
     name,
     socket: socketPath(needed(stanza, 'socket', path)),

@@ -14,6 +14,7 @@ import { until } from '../fixture/waiting.ts';
 
 const cluster = clusterOfFile({ encryption: encryptionOf([identity]), flags: ['--feature-gates=KMSv1=true'] });
 const patience = 120_000;
+const secretKey = 'secret-key-of-the-test';
 let transit: TransitHolder;
 let jdcloud: CloudServer;
 const plugins: KmsPlugin[] = [];
@@ -21,6 +22,7 @@ const plugins: KmsPlugin[] = [];
 beforeAll(async () => {
   [transit, jdcloud] = await Promise.all([startTransitHolder(), startJdcloud()]);
   jdcloud.keys.create('abcd');
+  jdcloud.accounts.set('AK', { secretKey });
 }, 60_000);
 afterEach(async () => {
   await cluster().etcd.deleteAll('/registry/secrets/');
@@ -43,11 +45,11 @@ const holders = {
     token = "file://${transit.tokenFile}"
   }`,
   'transit over two levels with SM4': () => holders.transit().replace(/\}$/, ' two_levels { cipher = "sm4-gcm" }\n }'),
-  'JD Cloud': () => `key "jdcloud" {
+  'JD Cloud': () => `key "jdcloudkms" {
     endpoint = "${jdcloud.address}"
     kms_key_id = "abcd"
     access_key = "AK"
-    secret_key = "secret key of the test"
+    secret_key = "${secretKey}"
   }`,
 };
 
@@ -88,7 +90,7 @@ describe('the walk of a newcomer', () => {
       expect(stored).not.toContain('hunter2');
       await server().restart();
       expect(await passwordIn(namespace)).toBe('hunter2');
-      expect(plugin.logs()).not.toMatch(/hunter2|secret key of the test/);
+      expect(plugin.logs()).not.toMatch(/hunter2|secret-key-of-the-test/);
       await cluster().etcd.deleteAll('/registry/secrets/');
       await reload(server(), `# after ${plugin.name}\n${encryptionOf([identity])}`);
     },
@@ -106,9 +108,9 @@ test(
       await isSick();
       expect(await passwordIn(namespace)).toBe('hunter2');
       expect((await writeSecret(server(), namespace, 'written', 'while it was away')).status).toBe(201);
-      expect(server().logs()).toMatch(/the key has not answered for \d+ s/);
+      expect(plugin.logs()).toContain('the key backend is not well');
     } finally {
-      await transit.gate.open();
+      transit.gate.open();
     }
     await isWell();
   },
@@ -143,13 +145,13 @@ test('a disabled key, and refused credentials, are told in words; credentials th
   if (key === undefined) throw new Error('the key service has lost its key');
   key.state = 'disabled';
   await isSick();
-  expect(server().logs()).toContain('keyStatus 1');
+  expect(plugin.logs()).toContain('keyStatus 1');
   key.state = 'enabled';
   await isWell();
   const text = readFileSync(plugin.configFile, 'utf8');
-  jdcloud.accounts.set('AK', { secretKey: 'a newer secret key' });
+  jdcloud.accounts.set('AK', { secretKey: 'a-newer-secret-key' });
   await isSick();
-  writeFileSync(plugin.configFile, text.replace('secret key of the test', 'a newer secret key'));
+  writeFileSync(plugin.configFile, text.replace(secretKey, 'a-newer-secret-key'));
   await isWell();
-  jdcloud.accounts.set('AK', { secretKey: 'secret key of the test' });
+  jdcloud.accounts.set('AK', { secretKey });
 }, 180_000);
