@@ -9,6 +9,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Native packages stay outside: their binary is found relative to their own folder. */
 const EXTERNAL = ['lmdb', '@node-rs/bcrypt'];
 
+/** Packages in CommonJS ask for modules of Node with `require`, which a module has to make for them. */
+const REQUIRE = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
+
 /** The files of src/programs that are programs: those directly in it, tests left out. */
 function programsOf(root) {
   const folder = join(root, 'src', 'programs');
@@ -39,6 +42,7 @@ export async function bundle(root, outdir) {
     minify: false,
     legalComments: 'inline',
     external: EXTERNAL,
+    banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'warning',
     define: { 'process.env.CASEMATE_BUNDLED': '"1"' },

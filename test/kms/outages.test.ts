@@ -65,6 +65,7 @@ describe('a key that does not answer', () => {
     await vi.waitFor(() => expect(key.counts.probe).toBe(1));
     key.script.hangs = true;
     await expect(desk.v2.call('Encrypt', { plaintext: secret }, 200)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    await vi.waitFor(() => expect(desk.metrics()).toContain('api="v2",operation="encrypt",outcome="timeout"} 1\n'));
     const waiting = Array.from({ length: 600 }, (_, index) =>
       (index % 2 === 0 ? desk.v2.call('Encrypt', { plaintext: secret }, 2_000) : desk.v1.call('Encrypt', { plain: secret }, 2_000)).then(
         () => 0,

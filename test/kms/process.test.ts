@@ -1,7 +1,9 @@
 // `casemate kms` from outside: its configuration, kill -9 and SIGTERM, credentials and audit file that change while it runs.
 
+import { execFile } from 'node:child_process';
 import { appendFileSync, chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { manualClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
@@ -11,6 +13,8 @@ import { type KmsProcess, startKmsProcess } from './kms-process.ts';
 import { deskFolder } from './plugin-desk.ts';
 
 const secret = Buffer.from('thirty-two bytes of a seed, sir!');
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..', '..');
 const parts = { random: systemRandom, clock: manualClock() };
 let folder: string;
 let ring: string;
@@ -174,6 +178,21 @@ describe('a configuration that is refused', () => {
   ])('%j', async (words, sentence) => {
     expect(await refusal(words)).toContain(sentence);
   });
+});
+
+describe('the released bundle of the plugin', () => {
+  it('is whole: it reads a configuration and asks its key', async () => {
+    const out = join(folder, 'dist');
+    await run(process.execPath, [join(root, 'scripts', 'build.mjs'), relative(root, out)]);
+    const words = JSON.stringify(['serve', `-config=${config('bundled')}`]);
+    writeFileSync(join(folder, 'entry.mjs'), `import { kms } from './dist/kms.js';\nprocess.exitCode = await kms(${words});\n`);
+    const bundled = execFile(process.execPath, [join(folder, 'entry.mjs')]);
+    try {
+      await vi.waitFor(async () => expect((await caller('bundled').call('Status', {}, 500)).healthz).toBe('ok'), 10_000);
+    } finally {
+      bundled.kill('SIGKILL');
+    }
+  }, 30_000);
 });
 
 describe('casemate kms check', () => {

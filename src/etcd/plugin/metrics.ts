@@ -1,8 +1,8 @@
 // Counters and durations of the plugin in Prometheus' text format. Labels are few, and never taken from a request.
 
 export interface PluginMetrics {
-  /** One call: how it ended (`ok` or the code of a Fault), and its seconds. */
-  call(labels: CallLabels, outcome: string, seconds: number): void;
+  /** For the calls of one kind: told how each ended (`ok` or the code of a Fault), and its seconds. */
+  calls(labels: CallLabels): (outcome: string, seconds: number) => void;
   /** A failure of a key backend, by the code of the Fault. */
   backendFailed(provider: string, backend: string, code: string): void;
   /** Read when the metrics are asked for. */
@@ -36,10 +36,15 @@ export function createPluginMetrics(): PluginMetrics {
   const durations = new Map<string, Histogram>();
   const gauges: { readonly name: string; readonly help: string; readonly read: () => readonly Sample[] }[] = [];
   return {
-    call({ provider, api, operation }, outcome, seconds) {
+    calls({ provider, api, operation }) {
       const own = `provider="${provider}",api="${api}",operation="${operation}"`;
-      count(calls, `${own},outcome="${outcome}"`);
-      observe(durations, own, seconds);
+      const [well, histogram] = [`${own},outcome="ok"`, emptyHistogram()];
+      return (outcome, seconds) => {
+        // Shown from its first call on.
+        if (histogram.count === 0) durations.set(own, histogram);
+        count(calls, outcome === 'ok' ? well : `${own},outcome="${outcome}"`);
+        observe(histogram, seconds);
+      };
     },
     backendFailed: (provider, backend, code) => count(failures, `provider="${provider}",backend="${backend}",code="${code}"`),
     gauge: (name, help, read) => void gauges.push({ name, help, read }),
@@ -65,12 +70,11 @@ function count(counters: Map<string, number>, labels: string): void {
   counters.set(labels, (counters.get(labels) ?? 0) + 1);
 }
 
-function observe(durations: Map<string, Histogram>, labels: string, seconds: number): void {
-  let histogram = durations.get(labels);
-  if (histogram === undefined) {
-    histogram = { counts: bounds.map(() => 0), sum: 0, count: 0 };
-    durations.set(labels, histogram);
-  }
+function emptyHistogram(): Histogram {
+  return { counts: bounds.map(() => 0), sum: 0, count: 0 };
+}
+
+function observe(histogram: Histogram, seconds: number): void {
   histogram.sum += seconds;
   histogram.count += 1;
   const at = bounds.findIndex((bound) => seconds <= bound);

@@ -51,9 +51,9 @@ export function createProvider(parts: ProviderParts): Provider {
   const { name, keys, metrics, clock } = parts;
   const [sealing] = keys;
 
-  const asked = async <T>(backend: KeyBackend, work: Promise<T>, signal: AbortSignal): Promise<T> => {
+  const asked = async <T>(backend: KeyBackend, work: Promise<T>): Promise<T> => {
     try {
-      return await orAborted(work, signal);
+      return await work;
     } catch (thrown) {
       metrics.backendFailed(name, backend.type, asFault(thrown).code);
       throw thrown;
@@ -92,16 +92,16 @@ export function createProvider(parts: ProviderParts): Provider {
     async seal(plaintext, signal) {
       const wrong = sealing.mayNotSeal();
       if (wrong !== undefined) throw new Fault('unavailable', wrong);
-      const { keyId, ciphertext, annotations } = await asked(sealing.backend, sealing.backend.seal(plaintext, signal), signal);
+      const { keyId, ciphertext, annotations } = await asked(sealing.backend, sealing.backend.seal(plaintext, signal));
       const fault = faultOfKeyId(keyId);
       if (fault !== undefined) throw new Fault('too-large', `the key backend names a key that KMS v2 cannot store: ${fault}`);
       return { keyId, ciphertext, annotations: new Map(Object.entries(annotations)) };
     },
     open: (sealed, call, signal) =>
-      audited(sealed, call, () => openWithAny(keys, sealed, (backend, given) => asked(backend, backend.open(given, signal), signal))),
+      audited(sealed, call, () => openWithAny(keys, sealed, (backend, given) => asked(backend, backend.open(given, signal)))),
     openBare(cipher, call, signal) {
       const sealed = { keyId: sealing.backend.current().keyId, ciphertext: cipher, annotations: new Map<string, Uint8Array>() };
-      return audited(sealed, call, () => asked(sealing.backend, sealing.backend.open({ ...sealed, annotations: {} }, signal), signal));
+      return audited(sealed, call, () => asked(sealing.backend, sealing.backend.open({ ...sealed, annotations: {} }, signal)));
     },
   };
 }

@@ -105,9 +105,10 @@ function runner({ provider, metrics, log, longestCall, mostCalls }: ServiceParts
   return (api: CallLabels['api'], operation: string, answer: Answer): UnaryHandler => {
     const labels: CallLabels = { provider: provider.name, api, operation };
     const isFree = operation === 'status' || operation === 'version';
+    const counted = metrics.calls(labels);
     return (call, reply) => {
       const begun = performance.now();
-      const end = (outcome: string): void => metrics.call(labels, outcome, (performance.now() - begun) / 1_000);
+      const end = (outcome: string): void => counted(outcome, (performance.now() - begun) / 1_000);
       const fail = (thrown: unknown): void => {
         const { code, message } = toldFault(thrown, log, labels);
         end(code);
@@ -116,21 +117,32 @@ function runner({ provider, metrics, log, longestCall, mostCalls }: ServiceParts
       if (!isFree && underWay >= mostCalls)
         return fail(new Fault('rate-limited', `${mostCalls} calls are under way, and no more are taken until some of them end`));
       const ended = new AbortController();
-      const abort = (): void => ended.abort(new Fault('timeout', 'the call was given up before the key backend answered'));
+      const leave = (): void => {
+        if (!isFree) underWay -= 1;
+        clearTimeout(late);
+        call.off('cancelled', abort);
+      };
+      // Answered here and now: a backend that does not look at its signal holds up nobody but itself.
+      const abort = (): void => {
+        const fault = new Fault('timeout', 'the call was given up before the key backend answered');
+        ended.abort(fault);
+        fail(fault);
+        leave();
+      };
       const late = setTimeout(abort, longestCall);
       call.once('cancelled', abort);
       if (!isFree) underWay += 1;
       void (async () => {
         try {
           const answered = await answer(call.request, ended.signal);
+          if (ended.signal.aborted) return;
+          leave();
           end('ok');
           reply(null, answered);
         } catch (thrown) {
+          if (ended.signal.aborted) return;
+          leave();
           fail(thrown);
-        } finally {
-          clearTimeout(late);
-          call.off('cancelled', abort);
-          if (!isFree) underWay -= 1;
         }
       })();
     };

@@ -82,24 +82,43 @@ export function textOf(value: Buffer): string {
 
 /** The fields of one message; empty values are left out, as proto3 leaves them out. */
 export function message(fields: readonly (readonly [number: number, value: Uint8Array | string])[]): Buffer {
-  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (const [number, value] of fields) length += value.length === 0 ? 0 : lengthOfField(number, bytesIn(value));
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
   for (const [number, value] of fields) {
     if (value.length === 0) continue;
-    const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-    parts.push(varintOf(number * 8 + delimited), varintOf(bytes.length), bytes);
+    const inside = bytesIn(value);
+    at = writeVarint(bytes, number * 8 + delimited, at);
+    at = writeVarint(bytes, inside, at);
+    if (typeof value === 'string') bytes.write(value, at);
+    else bytes.set(value, at);
+    at += inside;
   }
-  return Buffer.concat(parts);
+  return bytes;
 }
 
-function varintOf(value: number): Buffer {
-  const bytes: number[] = [];
+function bytesIn(value: Uint8Array | string): number {
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.length;
+}
+
+function lengthOfField(number: number, inside: number): number {
+  return lengthOfVarint(number * 8 + delimited) + lengthOfVarint(inside) + inside;
+}
+
+function lengthOfVarint(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length += 1;
+  return length;
+}
+
+/** Where the next byte belongs. */
+function writeVarint(bytes: Buffer, value: number, start: number): number {
+  let at = start;
   let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) | 0x80;
+  bytes[at++] = rest;
+  return at;
 }
 
 function broken(why: string): Fault {
