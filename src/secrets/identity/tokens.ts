@@ -5,8 +5,8 @@ import { Fault } from '../../base/fault.ts';
 import { type RandomBytes, randomBase62 } from '../../base/random.ts';
 import type { Storage, Transaction } from '../../storage/storage.ts';
 import type { Cached } from '../core/engine.ts';
-import { tokenLeaseId } from '../leases/lease-record.ts';
 import { calculateTtl, type TtlBounds, type TtlGrant } from '../leases/ttl.ts';
+import { createDoom } from './doom.ts';
 import type { Revocations } from './revocations.ts';
 import {
   accessorKey,
@@ -138,6 +138,7 @@ const randomLength = 24;
 
 export function createTokens(parts: TokenParts): Tokens {
   const { storage, cached, clock } = parts;
+  const isDoomed = createDoom(parts);
   const keyOf = (token: string): string => tokenKey(parts.salt(), token);
   const alive = (entry: TokenEntry | undefined): entry is TokenEntry =>
     entry !== undefined && (entry.expires === null || entry.expires > clock.now());
@@ -147,19 +148,6 @@ export function createTokens(parts: TokenParts): Tokens {
     // Uses change within a request, after the caches were compared.
     const entry = known === undefined || known.numUses === 0 ? known : await readToken(storage, key);
     return alive(entry) ? entry : undefined;
-  };
-
-  /** Revoked with its prefix or with one of those who made it, though nobody has come to it yet. */
-  const isDoomed = async (key: string, entry: TokenEntry): Promise<boolean> => {
-    const revoked = parts.isRevoked?.(tokenLeaseId(entry.path, key), entry.created) ?? false;
-    if (typeof revoked === 'boolean' ? revoked : await revoked) return true;
-    for (let { parent } = entry; parent !== undefined; ) {
-      const found = cached(idKey(parent), decodeToken);
-      const above = found instanceof Promise ? await found : found;
-      if (above === undefined) return true;
-      parent = above.parent;
-    }
-    return false;
   };
 
   const remove = async (key: string, wanted: (entry: TokenEntry) => boolean, options: RevokeOptions = {}): Promise<boolean> => {

@@ -85,6 +85,19 @@ it('a revoked token takes those that it made with it, however deep, before their
   expect([await bank.tokens.find(token), await bank.tokens.find(grandchild.token)]).toEqual([undefined, undefined]);
 });
 
+it('a token that is revoked without its children leaves them usable at every moment', async () => {
+  const child = await bank.tokens.create(termsFor({ parent: tokenKey }));
+  const grandchild = await bank.tokens.create(termsFor({ parent: child.key }));
+  // Its own lease hangs, so the children are not cut loose by anybody else in the meantime.
+  await issue('a');
+  bank.engine = hangs;
+  const usable = async () => [await bank.tokens.find(child.token), await bank.tokens.find(grandchild.token)].every(Boolean);
+  const revoking = bank.tokens.revoke(tokenKey, { orphanChildren: true, sync: false });
+  for (let look = 0; look < 50; look++) expect(await usable()).toBe(true);
+  await revoking;
+  expect(await usable()).toBe(true);
+});
+
 it('is over when all was tried, and leaves nothing behind', async () => {
   await issue('a');
   await bank.leases.revokePrefix('db', { sync: true });
