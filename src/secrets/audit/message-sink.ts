@@ -1,7 +1,8 @@
 // A sink whose lines travel as messages of their own, a few at a time: POST requests and datagrams.
 
 import { Fault } from '../../base/fault.ts';
-import { defaultQueueBytes, type Sink, tooManyWait } from './sink.ts';
+import type { Sink } from './sink.ts';
+import { createWaitingLines, defaultQueueBytes, type WaitingLine } from './waiting-lines.ts';
 
 export interface Messenger {
   /** Resolves when the other side has taken the message. Gives up and rejects when the signal aborts. */
@@ -20,22 +21,15 @@ export interface MessageSinkOptions {
   readonly queueBytes?: number;
 }
 
-interface Waiting {
-  readonly bytes: Buffer;
-  /** undefined: taken. Later calls change nothing. */
-  readonly settle: (reason?: unknown) => void;
-  settled: boolean;
-}
-
 export function openMessageSink({ open, deadline, parallel, batch, queueBytes = defaultQueueBytes }: MessageSinkOptions): Sink {
   let messenger = open();
-  let waiting: Waiting[] = [];
-  let held = 0;
+  let waiting: WaitingLine[] = [];
+  const all = createWaitingLines({ deadline, queueBytes });
   let underWay = 0;
   const cancelling = new AbortController();
 
-  const send = async (lines: readonly Waiting[]): Promise<void> => {
-    const bytes = lines.length === 1 ? (lines[0] as Waiting).bytes : Buffer.concat(lines.map((line) => line.bytes));
+  const send = async (lines: readonly WaitingLine[]): Promise<void> => {
+    const bytes = lines.length === 1 ? (lines[0] as WaitingLine).bytes : Buffer.concat(lines.map((line) => line.bytes));
     let failure: unknown;
     try {
       await messenger.send(bytes, AbortSignal.any([AbortSignal.timeout(deadline), cancelling.signal]));
@@ -59,29 +53,12 @@ export function openMessageSink({ open, deadline, parallel, batch, queueBytes = 
   };
 
   return {
-    append(text) {
-      const bytes = Buffer.from(text);
-      if (held > 0 && held + bytes.length > queueBytes) return Promise.reject(tooManyWait());
-      held += bytes.length;
-      return new Promise((resolve, reject) => {
-        const late = setTimeout(() => own.settle(new Fault('timeout', 'the audit device did not take the line in time')), deadline);
-        const own: Waiting = {
-          bytes,
-          settled: false,
-          settle(reason) {
-            if (own.settled) return;
-            clearTimeout(late);
-            own.settled = true;
-            held -= bytes.length;
-            if (reason === undefined) resolve();
-            else reject(reason);
-          },
-        };
-        waiting.push(own);
+    append: (text) =>
+      all.wait(text, (line) => {
+        waiting.push(line);
         // All lines of this turn of the event loop are there before the first message is made.
         if (waiting.length === 1) setImmediate(pump);
-      });
-    },
+      }),
     async reopen() {
       const before = messenger;
       messenger = open();
@@ -90,7 +67,7 @@ export function openMessageSink({ open, deadline, parallel, batch, queueBytes = 
     },
     async close() {
       const started = performance.now();
-      while (held > 0 && performance.now() - started < deadline) await new Promise((resolve) => void setTimeout(resolve, 5));
+      while (all.held > 0 && performance.now() - started < deadline) await new Promise((resolve) => void setTimeout(resolve, 5));
       cancelling.abort();
       messenger.close();
     },

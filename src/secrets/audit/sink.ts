@@ -2,6 +2,7 @@
 
 import { Fault } from '../../base/fault.ts';
 import type { Target } from './target.ts';
+import { createWaitingLines, defaultQueueBytes, type WaitingLine } from './waiting-lines.ts';
 
 export interface Sink {
   /** Resolves when the line is with the operating system. Rejects when it is not there by the deadline. */
@@ -20,9 +21,6 @@ export interface SinkOptions {
   readonly queueBytes?: number;
 }
 
-/** A device that is slower than the requests would otherwise hold their lines in memory until the deadline. */
-export const defaultQueueBytes = 32 * 2 ** 20;
-
 /** Throws what `open` throws. */
 export async function openSink({ open, deadline, queueBytes = defaultQueueBytes }: SinkOptions): Promise<Sink> {
   let writer = createWriter(await open(), deadline, queueBytes);
@@ -37,32 +35,28 @@ export async function openSink({ open, deadline, queueBytes = defaultQueueBytes 
   };
 }
 
-export function tooManyWait(): Fault {
-  return new Fault('rate-limited', 'the audit device is slower than the requests: too many of its lines wait');
-}
-
-interface Waiting {
-  readonly bytes: Buffer;
-  /** undefined: taken. Later calls change nothing. */
-  readonly settle: (reason?: unknown) => void;
-  settled: boolean;
-}
-
 interface Writer {
   append(line: string): Promise<void>;
   close(): Promise<void>;
 }
 
 function createWriter(target: Target, deadline: number, queueBytes: number): Writer {
-  let waiting: Waiting[] = [];
-  let waitingBytes = 0;
+  let waiting: WaitingLine[] = [];
   let running: Promise<void> | undefined;
   /** A line has waited for its deadline in vain: until the write that is under way comes back, lines are refused at once. */
   let stuck = false;
   /** A write broke off within a line: the next one must not go on in the same line. */
   let torn = false;
 
-  const writeBatch = async (batch: readonly Waiting[]): Promise<void> => {
+  const lines = createWaitingLines({
+    deadline,
+    queueBytes,
+    late: () => {
+      stuck = running !== undefined;
+    },
+  });
+
+  const writeBatch = async (batch: readonly WaitingLine[]): Promise<void> => {
     const head = torn ? Buffer.from('\n') : Buffer.alloc(0);
     const bytes = Buffer.concat([head, ...batch.map((line) => line.bytes)]);
     let written = 0;
@@ -94,26 +88,7 @@ function createWriter(target: Target, deadline: number, queueBytes: number): Wri
   return {
     append(line) {
       if (stuck) return Promise.reject(new Fault('timeout', 'the audit device is still busy with an earlier line'));
-      const bytes = Buffer.from(line);
-      if (waitingBytes > 0 && waitingBytes + bytes.length > queueBytes) return Promise.reject(tooManyWait());
-      waitingBytes += bytes.length;
-      return new Promise((resolve, reject) => {
-        const late = setTimeout(() => {
-          stuck = running !== undefined;
-          own.settle(new Fault('timeout', 'the audit device did not take the line in time'));
-        }, deadline);
-        const own: Waiting = {
-          bytes,
-          settled: false,
-          settle(reason) {
-            if (own.settled) return;
-            clearTimeout(late);
-            own.settled = true;
-            waitingBytes -= bytes.length;
-            if (reason === undefined) resolve();
-            else reject(reason);
-          },
-        };
+      return lines.wait(line, (own) => {
         waiting.push(own);
         running ??= run();
       });
