@@ -1,7 +1,6 @@
 // What the suite `cluster` is told on its command line.
 
-import { parseArgs } from 'node:util';
-import { Fault } from '../src/base/fault.ts';
+import { flagsOf, oneOf, whole } from './words.ts';
 
 export const clusterLevels = ['api', 'several', 'node'] as const;
 export type ClusterLevel = (typeof clusterLevels)[number];
@@ -30,24 +29,7 @@ export const clusterBenchUsage = `Usage: npm run bench -- cluster [options]
 
 /** Throws Fault `usage` in a sentence. */
 export function clusterBenchOptions(words: readonly string[]): ClusterBenchOptions {
-  const { only = clusterLevels.join(','), rounds = '3' } = flagsOf(words);
-  if (!/^[1-9]\d{0,2}$/.test(rounds)) throw new Fault('usage', `-rounds takes whole numbers from 1 to 999, not ${JSON.stringify(rounds)}`);
-  return { rounds: Number(rounds), only: only.split(',').map(levelOf) };
-}
-
-const text = { type: 'string' } as const;
-
-/** Go's flags begin with one dash or two. */
-function flagsOf(words: readonly string[]) {
-  try {
-    return parseArgs({ args: words.map((word) => word.replace(/^-(?=[a-z])/, '--')), options: { only: text, rounds: text } }).values;
-  } catch (thrown) {
-    throw new Fault('usage', (thrown as Error).message, { cause: thrown });
-  }
-}
-
-function levelOf(name: string): ClusterLevel {
-  const found = clusterLevels.find((level) => level === name);
-  if (found === undefined) throw new Fault('usage', `-only takes ${clusterLevels.join(', ')}, not ${JSON.stringify(name)}`);
-  return found;
+  const text = { type: 'string' } as const;
+  const { only = clusterLevels.join(','), rounds = '3' } = flagsOf(words, { only: text, rounds: text });
+  return { rounds: whole('-rounds', rounds, 999), only: only.split(',').map((name) => oneOf('-only', name, clusterLevels)) };
 }

@@ -1,7 +1,6 @@
 // What the suite `kms` is told on its command line.
 
-import { parseArgs } from 'node:util';
-import { Fault } from '../src/base/fault.ts';
+import { flagsOf, whole } from './words.ts';
 
 export interface KmsBenchOptions {
   /** Of each measurement, after its warm-up. */
@@ -24,25 +23,9 @@ export const kmsBenchUsage = `Usage: npm run bench -- kms [options]
                      3 by default
 `;
 
-const text = { type: 'string' } as const;
-
 /** Throws Fault `usage` in a sentence. */
 export function kmsBenchOptions(words: readonly string[]): KmsBenchOptions {
-  const { seconds, rounds } = flagsOf(words);
-  return { seconds: number('-seconds', seconds ?? '5', 600), rounds: number('-rounds', rounds ?? '3', 99) };
-}
-
-/** Go's flags begin with one dash or two. */
-function flagsOf(words: readonly string[]) {
-  try {
-    return parseArgs({ args: words.map((word) => word.replace(/^-(?=[a-z])/, '--')), options: { seconds: text, rounds: text } }).values;
-  } catch (thrown) {
-    throw new Fault('usage', (thrown as Error).message, { cause: thrown });
-  }
-}
-
-function number(name: string, given: string, most: number): number {
-  if (!/^[1-9]\d{0,2}$/.test(given) || Number(given) > most)
-    throw new Fault('usage', `${name} takes whole numbers from 1 to ${most}, not ${JSON.stringify(given)}`);
-  return Number(given);
+  const text = { type: 'string' } as const;
+  const { seconds = '5', rounds = '3' } = flagsOf(words, { seconds: text, rounds: text });
+  return { seconds: whole('-seconds', seconds, 600), rounds: whole('-rounds', rounds, 99) };
 }

@@ -1,14 +1,14 @@
 // The suite `leases`: what an incident costs. Many leases are revoked at once while others read, and a server starts with many.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { asFault, Fault } from '../src/base/fault.ts';
+import { asFault, type Fault } from '../src/base/fault.ts';
 import { type Api, openApi } from './api.ts';
 import { chooseCores } from './cores.ts';
 import { startGenerator } from './generator.ts';
 import type { Measured } from './load.ts';
 import { startTarget, type Target } from './target.ts';
 import { moveIn, type Run } from './tenancy.ts';
+import { flagsOf, whole } from './words.ts';
 import { firstSecret, type Lodging, requestText, workloads } from './workloads.ts';
 
 export interface LeasesBenchOptions {
@@ -36,19 +36,8 @@ export const leasesBenchUsage = `Usage: npm run bench -- leases [options]
 /** Throws Fault `usage` in a sentence. */
 export function leasesBenchOptions(words: readonly string[]): LeasesBenchOptions {
   const text = { type: 'string' } as const;
-  let values: { readonly prefix?: string | undefined; readonly token?: string | undefined };
-  try {
-    ({ values } = parseArgs({ args: words.map((word) => word.replace(/^-(?=[a-z])/, '--')), options: { prefix: text, token: text } }));
-  } catch (thrown) {
-    throw new Fault('usage', (thrown as Error).message, { cause: thrown });
-  }
-  return { prefix: countOf('prefix', values.prefix ?? '100000'), token: countOf('token', values.token ?? '50000') };
-}
-
-function countOf(name: string, given: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(given))
-    throw new Fault('usage', `-${name} takes whole numbers from 1 to 9999999, not ${JSON.stringify(given)}`);
-  return Number(given);
+  const { prefix = '100000', token = '50000' } = flagsOf(words, { prefix: text, token: text });
+  return { prefix: whole('-prefix', prefix, 9_999_999), token: whole('-token', token, 9_999_999) };
 }
 
 const connections = 16;
@@ -107,7 +96,7 @@ async function makeTokens(
   { lodging, run, signal }: Stage,
   { path, by, count }: { readonly path: string; readonly by: string; readonly count: number },
 ): Promise<void> {
-  const request = requestText({ ...lodging, token: by }, 'POST', path, JSON.stringify({ policies: ['default'], ttl: '2h' }));
+  const request = requestText({ ...lodging, token: by }, 'POST', path, { body: { policies: ['default'], ttl: '2h' } });
   for (let left = count; left > 0; left -= batch) {
     const requests = Array.from({ length: Math.min(batch, left) }, () => request);
     await run({ place: lodging.place, connections: makers, requests, status: 200, pace: { kind: 'once', within: 120 } }, signal);

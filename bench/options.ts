@@ -1,7 +1,7 @@
 // What a benchmark is told on its command line.
 
-import { parseArgs } from 'node:util';
 import { Fault } from '../src/base/fault.ts';
+import { flagsOf, oneOf, whole } from './words.ts';
 import { type WorkloadName, workloadNames } from './workloads.ts';
 
 export interface ServerBenchOptions {
@@ -78,7 +78,7 @@ const known = {
 
 /** Throws Fault `usage` in a sentence. */
 export function serverBenchOptions(words: readonly string[]): ServerBenchOptions {
-  const given = flagsOf(words);
+  const given = flagsOf(words, known);
   const peer = peerOf(given);
   return {
     connections: (given.connections ?? '1,16,64').split(',').map((count) => whole('-connections', count, 10_000)),
@@ -95,16 +95,7 @@ export function serverBenchOptions(words: readonly string[]): ServerBenchOptions
   };
 }
 
-type Given = ReturnType<typeof flagsOf>;
-
-/** Go's flags begin with one dash or two. */
-function flagsOf(words: readonly string[]) {
-  try {
-    return parseArgs({ args: words.map((word) => word.replace(/^-(?=[a-z])/, '--')), options: known, strict: true }).values;
-  } catch (thrown) {
-    throw new Fault('usage', (thrown as Error).message, { cause: thrown });
-  }
-}
+type Given = ReturnType<typeof flagsOf<typeof known>>;
 
 function peerOf(given: Given): ServerBenchOptions['peer'] {
   const { peer: url, 'peer-token': token, 'peer-name': name = 'peer' } = given;
@@ -113,22 +104,9 @@ function peerOf(given: Given): ServerBenchOptions['peer'] {
   return { url, token, name };
 }
 
-function whole(name: string, given: string, most: number): number {
-  const number = Number(given);
-  if (!/^\d+$/.test(given) || number < 1 || number > most)
-    throw new Fault('usage', `${name} takes whole numbers from 1 to ${most}, not ${JSON.stringify(given)}`);
-  return number;
-}
-
 function seconds(given: string): number {
   const number = Number(given);
   if (given === '' || !(number >= 0.1 && number <= 3_600))
     throw new Fault('usage', `-seconds takes a number from 0.1 to 3600, not ${JSON.stringify(given)}`);
   return number;
-}
-
-function oneOf<const T extends string>(name: string, given: string, allowed: readonly T[]): T {
-  const found = allowed.find((word) => word === given);
-  if (found === undefined) throw new Fault('usage', `${name} takes ${allowed.join(', ')}, not ${JSON.stringify(given)}`);
-  return found;
 }

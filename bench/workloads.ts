@@ -46,26 +46,28 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
     status: 200,
     requests: (lodging) => {
       const { mount, roleId, secretId } = lodging.approle;
-      return [requestText(lodging, 'POST', `auth/${mount}/login`, JSON.stringify({ role_id: roleId, secret_id: secretId }), '')];
+      return [requestText({ ...lodging, token: '' }, 'POST', `auth/${mount}/login`, { body: { role_id: roleId, secret_id: secretId } })];
     },
   },
   encrypt: {
     title: 'transit encrypt',
     status: 200,
-    requests: (lodging) => [requestText(lodging, 'POST', `${lodging.transit}/encrypt/bench`, JSON.stringify({ plaintext }))],
+    requests: (lodging) => [requestText(lodging, 'POST', `${lodging.transit}/encrypt/bench`, { body: { plaintext } })],
   },
   batch: {
     title: 'transit encrypt, 100',
     status: 200,
     requests: (lodging) => {
       const batch_input = Array.from({ length: batchSize }, () => ({ plaintext }));
-      return [requestText(lodging, 'POST', `${lodging.transit}/encrypt/bench`, JSON.stringify({ batch_input }))];
+      return [requestText(lodging, 'POST', `${lodging.transit}/encrypt/bench`, { body: { batch_input } })];
     },
   },
   wrap: {
     title: 'wrap and unwrap',
     status: 200,
-    requests: (lodging) => [requestText(lodging, 'POST', 'sys/wrapping/wrap', JSON.stringify({ username: 'app' }), lodging.token, '60')],
+    requests: (lodging) => [
+      requestText(lodging, 'POST', 'sys/wrapping/wrap', { body: { username: 'app' }, headers: ['x-vault-wrap-ttl: 60'] }),
+    ],
     follows: ({ place }) => {
       const [head = '', tail = ''] = requestText({ place, token: mark }, 'POST', 'sys/wrapping/unwrap').split(mark);
       return [head, tail];
@@ -82,7 +84,7 @@ export function writesOf(lodging: Lodging, from: number, to: number): string[] {
     to - from,
     (name, number) => {
       const data = { username: name, password: `correct horse battery staple ${number}`, endpoint: `https://${name}.example.com:5432` };
-      return requestText(lodging, 'POST', `${lodging.mount}/data/${name}`, JSON.stringify({ data }));
+      return requestText(lodging, 'POST', `${lodging.mount}/data/${name}`, { body: { data } });
     },
     from,
   );
@@ -101,24 +103,29 @@ function secretName(number: number): string {
   return `team-${number % 10}/app-${String(number).padStart(6, '0')}`;
 }
 
-/** With the headers that the clients of Vault and OpenBao send. Without a token where it is empty. */
+interface RequestParts {
+  readonly body?: object;
+  /** Whole lines. */
+  readonly headers?: readonly string[];
+}
+
+/** With the headers that the clients of Vault and OpenBao send; no token where it is empty. */
 export function requestText(
-  { place, token: ownToken }: Pick<Lodging, 'place' | 'token'>,
+  { place, token }: Pick<Lodging, 'place' | 'token'>,
   method: string,
   path: string,
-  body?: string,
-  token = ownToken,
-  wrapTtl?: string,
+  { body, headers = [] }: RequestParts = {},
 ): string {
-  const length = body === undefined && method === 'POST' ? ['content-length: 0'] : [];
+  const payload = body === undefined ? '' : JSON.stringify(body);
   const head = [
     `${method} /v1/${path} HTTP/1.1`,
     `host: ${place.host}:${place.port}`,
     'user-agent: casemate-bench',
     'x-vault-request: true',
     ...(token === '' ? [] : [`x-vault-token: ${token}`]),
-    ...(wrapTtl === undefined ? [] : [`x-vault-wrap-ttl: ${wrapTtl}`]),
-    ...(body === undefined ? length : ['content-type: application/json', `content-length: ${Buffer.byteLength(body)}`]),
+    ...headers,
+    ...(body === undefined ? [] : ['content-type: application/json']),
+    ...(method === 'POST' ? [`content-length: ${Buffer.byteLength(payload)}`] : []),
   ];
-  return `${head.join('\r\n')}\r\n\r\n${body ?? ''}`;
+  return `${head.join('\r\n')}\r\n\r\n${payload}`;
 }

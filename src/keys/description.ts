@@ -53,43 +53,39 @@ export interface TlsFiles {
   readonly skipVerify?: boolean | undefined;
 }
 
+/** What the services of all clouds ask for. */
+interface CloudAccount {
+  readonly accessKey: SecretSource;
+  readonly secretKey: SecretSource;
+  readonly sessionToken?: SecretSource | undefined;
+  readonly allowPlainHttp?: boolean | undefined;
+}
+
 /** AWS KMS. */
-export interface AwsDescription {
+export interface AwsDescription extends CloudAccount {
   readonly type: 'aws';
   readonly region: string;
   /** Id, ARN or alias. */
   readonly key: string;
   /** In place of the region's own. */
   readonly endpoint?: string | undefined;
-  readonly accessKey: SecretSource;
-  readonly secretKey: SecretSource;
-  readonly sessionToken?: SecretSource | undefined;
-  readonly allowPlainHttp?: boolean | undefined;
 }
 
 /** Alibaba Cloud KMS. */
-export interface AlicloudDescription {
+export interface AlicloudDescription extends CloudAccount {
   readonly type: 'alicloud';
   readonly region: string;
   /** Id or alias. */
   readonly key: string;
   readonly endpoint?: string | undefined;
-  readonly accessKey: SecretSource;
-  readonly secretKey: SecretSource;
-  readonly sessionToken?: SecretSource | undefined;
-  readonly allowPlainHttp?: boolean | undefined;
 }
 
 /** JD Cloud KMS. */
-export interface JdcloudDescription {
+export interface JdcloudDescription extends CloudAccount {
   readonly type: 'jdcloud';
   readonly key: string;
   /** Without a path: `https://kms.jdcloud-api.com` by default. */
   readonly endpoint?: string | undefined;
-  readonly accessKey: SecretSource;
-  readonly secretKey: SecretSource;
-  readonly sessionToken?: SecretSource | undefined;
-  readonly allowPlainHttp?: boolean | undefined;
 }
 
 export type Cipher = 'aes-256-gcm' | 'sm4-gcm';

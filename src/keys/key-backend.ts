@@ -20,7 +20,7 @@ export interface SealedBytes {
 
 /**
  * Where a holder is asked over a network, every call throws Fault `unavailable` or `timeout` when it cannot be reached or turns
- * the caller away for now, and `permission-denied` when it does not know the caller, or refuses him the key.
+ * the caller away until later, and `permission-denied` when it does not know the caller, or refuses him the key.
  */
 export interface KeyBackend {
   /** As `seal-status` names it. */

@@ -1,10 +1,10 @@
 // Key rings of this machine as a program: `keyring new` makes one, `add`, `use` and `remove` change its versions, `list` shows them.
 
 import { systemClock } from '../base/clock.ts';
-import { Fault } from '../base/fault.ts';
 import { Ending } from '../cli/ending.ts';
 import { bool, type Flags, type FlagValues, integer, parseFlags, text } from '../cli/flags.ts';
 import { programHelp } from '../cli/help.ts';
+import { asProgramWithVerbs } from '../cli/program.ts';
 import { systemRandom } from '../crypto/random.ts';
 import { ciphers } from '../keys/cipher.ts';
 import type { Cipher } from '../keys/description.ts';
@@ -41,13 +41,9 @@ const verbs: ReadonlyMap<string, (path: string, given: Given, passphrase: string
 ]);
 
 /** Resolves to the exit code. */
-export async function keyring(words: readonly string[]): Promise<number> {
+export function keyring(words: readonly string[]): Promise<number> {
   const [verb = '', ...rest] = words;
-  if (words.length === 0 || words.some((word) => ['-h', '-help', '--help'].includes(word))) {
-    process.stdout.write(`${keyringHelp(process.env['CASEMATE_INVOKED_AS'] ?? 'casemate')}\n`);
-    return words.length === 0 ? 1 : 0;
-  }
-  try {
+  return asProgramWithVerbs(keyringHelp, words, async () => {
     const run = verbs.get(verb);
     if (run === undefined) throw new Ending(`there is no ${JSON.stringify(verb)} here; use new, add, use, remove or list`);
     const { values, args } = parseFlags(flags as Flags, rest);
@@ -55,12 +51,7 @@ export async function keyring(words: readonly string[]): Promise<number> {
     if (path === undefined || args.length > 1) throw new Ending('name one file, behind the flags');
     const given = values as Given;
     process.stdout.write(`${shown(await run(path, given, passphraseOf(given)), path)}\n`);
-    return 0;
-  } catch (thrown) {
-    if (!(thrown instanceof Fault || thrown instanceof Ending)) throw thrown;
-    process.stderr.write(`${thrown.message}\n`);
-    return 1;
-  }
+  });
 }
 
 /** Never the passphrase itself: every user of the machine can read the words of a command. */

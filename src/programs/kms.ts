@@ -3,8 +3,9 @@
 import { Fault } from '../base/fault.ts';
 import { jsonLog, type LogLevel, logLevels } from '../base/log.ts';
 import { Ending } from '../cli/ending.ts';
-import { type Flags, type FlagValues, parseFlags, text } from '../cli/flags.ts';
+import { text } from '../cli/flags.ts';
 import { programHelp } from '../cli/help.ts';
+import { asProgramWithVerbs, flagsAlone, nameOfCommand } from '../cli/program.ts';
 import { loadKmsConfig } from './kms/config-file.ts';
 
 const config = text("The file that says which keys are served where, in HCL or JSON; that of JD Cloud's plugin is understood as well.", {
@@ -19,29 +20,20 @@ const serveFlags = {
 const checkFlags = { config } as const;
 
 /** Resolves to the exit code, when the plugin has ended. */
-export async function kms(words: readonly string[]): Promise<number> {
-  const name = process.env['CASEMATE_INVOKED_AS'] ?? 'casemate';
+export function kms(words: readonly string[]): Promise<number> {
   const [first = ''] = words;
   // As `/k8s-kms-plugin -f=…` is called, whose place it takes.
   const [verb, rest] = first.startsWith('-') ? ['serve', words] : [first, words.slice(1)];
-  if (words.length === 0 || words.some((word) => ['-h', '-help', '--help'].includes(word))) {
-    process.stdout.write(`${kmsHelp(name)}\n`);
-    return words.length === 0 ? 1 : 0;
-  }
-  try {
-    if (verb === 'serve') await serve(rest);
-    else if (verb === 'check') await check(rest);
-    else throw new Ending(`there is no ${JSON.stringify(verb)} here; use ${name} kms serve or ${name} kms check`);
-    return 0;
-  } catch (thrown) {
-    if (!(thrown instanceof Fault || thrown instanceof Ending)) throw thrown;
-    process.stderr.write(`${thrown.message}\n`);
-    return 1;
-  }
+  return asProgramWithVerbs(kmsHelp, words, () => {
+    if (verb === 'serve') return serve(rest);
+    if (verb === 'check') return check(rest);
+    const name = nameOfCommand();
+    throw new Ending(`there is no ${JSON.stringify(verb)} here; use ${name} kms serve or ${name} kms check`);
+  });
 }
 
 async function serve(words: readonly string[]): Promise<void> {
-  const { config: path, 'log-level': level } = flagsOf(serveFlags, words);
+  const { config: path, 'log-level': level } = flagsAlone(serveFlags, words);
   // What is made from here on, sockets first of all, is for this user alone from its first moment.
   process.umask(0o077);
   const read = loadKmsConfig(named(path));
@@ -54,7 +46,7 @@ async function serve(words: readonly string[]): Promise<void> {
 }
 
 async function check(words: readonly string[]): Promise<void> {
-  const { config: path } = flagsOf(checkFlags, words);
+  const { config: path } = flagsAlone(checkFlags, words);
   const { checkKeys } = await import('./kms/check.ts');
   for (const line of await checkKeys(loadKmsConfig(named(path)))) process.stdout.write(`${line}\n`);
 }
@@ -68,13 +60,6 @@ function levelOf(given: string): LogLevel {
   const level = logLevels.find((one) => one === given);
   if (level === undefined) throw new Fault('usage', `there is no log level ${given}: use ${logLevels.join(', ')}`);
   return level;
-}
-
-/** Go's flags and nothing behind them. Throws Ending. */
-function flagsOf<const F extends Flags>(flags: F, words: readonly string[]): FlagValues<F> {
-  const { values, args } = parseFlags(flags, words);
-  if (args.length > 0) throw new Ending(`this program takes flags and no arguments: ${args.join(' ')}`);
-  return values as FlagValues<F>;
 }
 
 export const kmsHelp = (name: string): string =>

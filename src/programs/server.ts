@@ -6,9 +6,9 @@ import { loadConfig } from '../base/config/files.ts';
 import { Fault } from '../base/fault.ts';
 import { randomBase62 } from '../base/random.ts';
 import { apiVersion } from '../base/version.ts';
-import { Ending } from '../cli/ending.ts';
-import { bool, type Flags, type FlagValues, parseFlags, text, texts } from '../cli/flags.ts';
+import { bool, text, texts } from '../cli/flags.ts';
 import { programHelp } from '../cli/help.ts';
+import { asProgram, flagsAlone } from '../cli/program.ts';
 import { systemRandom } from '../crypto/random.ts';
 import { openLmdb } from '../storage/backends/lmdb.ts';
 import { openMemory } from '../storage/backends/memory.ts';
@@ -39,7 +39,7 @@ const startFlags = {
 /** Resolves to the exit code, when the server has ended. */
 export function serve(words: readonly string[]): Promise<number> {
   return asProgram(serverHelp, words, async () => {
-    const { config, dev, ...others } = flagsOf(serveFlags, words);
+    const { config, dev, ...others } = flagsAlone(serveFlags, words);
     if (dev) await serveInMemory(others['dev-root-token-id'], others['dev-listen-address'], others['log-level']);
     else await serveConfigured(config, others['log-level']);
   });
@@ -48,7 +48,7 @@ export function serve(words: readonly string[]): Promise<number> {
 /** Resolves to the exit code, when the server has ended. */
 export function start(words: readonly string[]): Promise<number> {
   return asProgram(startHelp, words, async () => {
-    const { data, address, 'log-level': level } = flagsOf(startFlags, words);
+    const { data, address, 'log-level': level } = flagsAlone(startFlags, words);
     const { host, port } = addressOf(address);
     const folder = openDataFolder(resolve(data ?? process.env['CASEMATE_HOME'] ?? '.casemate'));
     const log = processLog(levelOf(level));
@@ -140,33 +140,6 @@ function levelOf(given: string): (typeof levels)[number] {
   const level = levels.find((one) => one === given);
   if (level === undefined) throw new Fault('usage', `there is no log level ${given}: use ${levels.join(', ')}`);
   return level;
-}
-
-/** Go's flags and nothing behind them. Throws Ending. */
-function flagsOf<const F extends Flags>(flags: F, words: readonly string[]): FlagValues<F> {
-  const { values, args } = parseFlags(flags, words);
-  if (args.length > 0) throw new Ending(`this program takes flags and no arguments: ${args.join(' ')}`);
-  return values as FlagValues<F>;
-}
-
-/** Faults are told in one sentence; anything else is a fault of the program and shows its stack. */
-async function asProgram(help: (name: string) => string, words: readonly string[], run: () => Promise<void>): Promise<number> {
-  if (words.some((word) => ['-h', '-help', '--help'].includes(word))) {
-    process.stdout.write(`${help(nameOfCommand())}\n`);
-    return 0;
-  }
-  try {
-    await run();
-    return 0;
-  } catch (thrown) {
-    if (!(thrown instanceof Fault || thrown instanceof Ending)) throw thrown;
-    process.stderr.write(`${thrown.message}\n`);
-    return 1;
-  }
-}
-
-function nameOfCommand(): string {
-  return process.env['CASEMATE_INVOKED_AS'] ?? 'casemate';
 }
 
 export const serverHelp = (name: string): string =>

@@ -29,7 +29,7 @@ export interface ProbingParts {
   readonly proof: string | undefined;
 }
 
-/** A holder that is away for now, as opposed to one that refuses. */
+/** A holder that is away, as opposed to one that refuses. */
 const passing: ReadonlySet<string> = new Set(['unavailable', 'timeout', 'rate-limited']);
 
 /** Begins with a probe at once. */

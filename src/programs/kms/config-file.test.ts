@@ -28,7 +28,7 @@ function written(text: string, mode = 0o600): string {
   return path;
 }
 
-/** The secret key of the one key of the configuration, as it is asked for now. */
+/** The secret key of the one key of the configuration, read as it stands at that moment. */
 function secretOf(config: ReturnType<typeof loadKmsConfig>): () => string {
   const key = config.providers[0]?.keys[0];
   if (key?.type !== 'jdcloud' || key.secretKey.kind !== 'text') throw new Error('there is no secret in the file');
