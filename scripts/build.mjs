@@ -1,4 +1,4 @@
-// Bundles each program of src/programs into one file of dist/, which holds just what that program reaches.
+// Bundles the programs of src/programs into dist/: each holds just what it always needs, and loads the rest from parts when it is asked for.
 import { readdirSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,9 @@ export async function bundle(root, outdir) {
     entryPoints: programsOf(root),
     outdir,
     bundle: true,
+    // A command loads what it needs and no native package that another one asks for.
+    splitting: true,
+    chunkNames: 'parts/[name]-[hash]',
     platform: 'node',
     format: 'esm',
     target: 'node26',

@@ -50,14 +50,14 @@ export function packageClosure(root, names) {
 }
 
 /**
- * The image's files. `bundles`: paths of the bundled programs; `packages`: what they load from node_modules; `node`: the Node that goes in.
+ * The image's files. `bundles`: the folder of the bundled programs; `packages`: what they load from node_modules; `node`: the Node that goes in.
  */
 export function casemateTree(root, { bundles, packages, node }) {
   const tree = imageTree();
   addProgram(tree, NODE, node);
   tree.text('/usr/bin/casemate', STARTER, { mode: 0o755 });
   tree.text(`${HOME}/package.json`, '{"type":"module"}\n');
-  for (const path of bundles) tree.file(`${HOME}/dist/${path.split('/').at(-1)}`, path, { mode: 0o644 });
+  tree.copy(`${HOME}/dist`, bundles);
   for (const folder of packageClosure(root, packages))
     tree.copy(`${HOME}/${relative(root, folder)}`, folder, (path) => RUNS.test(path) && !FOR_OTHERS.test(path));
   // Native code asks for libraries that Node itself does without.

@@ -17,9 +17,10 @@ export async function withCasemateImage(root, use) {
   if (node === undefined) throw new Error(missingNode());
   const scratch = mkdtempSync(join(tmpdir(), 'casemate-image-'));
   try {
-    const outputs = await bundle(root, join(scratch, 'dist'));
+    const bundles = join(scratch, 'dist');
+    const outputs = await bundle(root, bundles);
     const packages = [...new Set(outputs.flatMap(({ packages }) => packages))].sort();
-    const tree = casemateTree(root, { bundles: outputs.map(({ path }) => path), packages, node });
+    const tree = casemateTree(root, { bundles, packages, node });
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     return await use(tree, casemateConfig(version), `casemate:${version}`);
   } finally {

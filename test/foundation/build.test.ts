@@ -1,0 +1,26 @@
+// The bundles: a program holds what it always needs and no native package that only another one asks for.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Bundled, bundle } from '../../scripts/build.mjs';
+
+const root = join(import.meta.dirname, '../..');
+let folder: string;
+let outputs: readonly Bundled[];
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'casemate-dist-'));
+  outputs = await bundle(root, folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const named = (name: string): Bundled | undefined => outputs.find(({ path }) => relative(folder, path) === name);
+
+it('the command starts without a native package', () => {
+  expect(named('cli.js')).toMatchObject({ packages: [] });
+});
+
+it('the server has those that it stores and checks passwords with, wherever they lie', () => {
+  expect([...new Set(outputs.flatMap(({ packages }) => packages))].sort()).toEqual(['@node-rs/bcrypt', 'lmdb']);
+});
