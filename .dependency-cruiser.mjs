@@ -64,7 +64,7 @@ const packages = [
   }),
 ];
 
-const etcdPlugin = [
+const etcd = [
   forbid(
     'kms-without-the-server',
     'The KMS plugin is a process of its own on every control-plane node: nothing of the secrets server is in it.',
@@ -74,13 +74,16 @@ const etcdPlugin = [
   forbid('plugin-stands-alone', 'The plugin knows keys and kernels, nothing of the manager.', source('^src/etcd/plugin/'), {
     path: '^src/etcd/(?!plugin/)',
   }),
-  forbid('grpc-in-the-plugin', 'Only src/etcd/plugin speaks gRPC.', source('^src/(?!etcd/plugin/)'), { path: 'node_modules/@grpc/' }),
-  forbid(
-    'sqlite-for-locks',
-    'SQLite is here for the locks of a store and of a socket.',
-    source('^src/(?!etcd/plugin/owner[.]ts$|storage/backends/lmdb/gate[.]ts$)'),
-    { path: '^(node:)?sqlite$' },
-  ),
+  forbid('manager-without-plugin', 'The manager meets the plugin through kube-apiserver alone.', source('^src/etcd/(?!plugin/)'), {
+    path: '^src/etcd/plugin/',
+  }),
+  forbid('grpc-in-etcd', 'Only src/etcd/plugin and src/etcd/verify speak gRPC.', source('^src/(?!etcd/(plugin|verify)/)'), {
+    path: 'node_modules/@grpc/',
+  }),
+  forbid('ssh-in-nodes', 'Only src/etcd/nodes speaks SSH.', source('^src/(?!etcd/nodes/)'), { path: 'node_modules/ssh2/' }),
+  forbid('sqlite-for-locks', 'SQLite is here for locks alone.', source('^src/(?!base/file-lock[.]ts$|storage/backends/lmdb/gate[.]ts$)'), {
+    path: '^(node:)?sqlite$',
+  }),
 ];
 
 const secretsServer = [
@@ -111,7 +114,7 @@ const secretsServer = [
 ];
 
 export default {
-  forbidden: [...wholeTree, ...packages, ...etcdPlugin, ...secretsServer],
+  forbidden: [...wholeTree, ...packages, ...etcd, ...secretsServer],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,

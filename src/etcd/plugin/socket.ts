@@ -3,9 +3,10 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
 import { Fault } from '../../base/fault.ts';
+import type { FileLock } from '../../base/file-lock.ts';
 import type { Log } from '../../base/log.ts';
 import { clearSocket } from '../../http/unix-socket.ts';
-import { type Ownership, takeOwnership } from './owner.ts';
+import { takeOwnership } from './owner.ts';
 
 export interface OwnedSocket {
   readonly path: string;
@@ -40,7 +41,7 @@ export async function ownSocket(path: string, log: Log): Promise<OwnedSocket> {
   return ownedSocket(path, ownership);
 }
 
-function ownedSocket(path: string, ownership: Ownership): OwnedSocket {
+function ownedSocket(path: string, ownership: FileLock): OwnedSocket {
   let inode: number | undefined;
   const present = (): Stats | undefined => statSync(path, { throwIfNoEntry: false });
   const isThere = (): boolean => inode !== undefined && present()?.ino === inode;
