@@ -42,9 +42,18 @@ const packages = [
     path: '^(node:)?crypto$|node_modules/@noble/',
     dependencyTypesNot: ['type-only'],
   }),
-  forbid('processes-only-in-programs', 'Only programs/ starts processes.', source('^src/(?!programs/)'), {
-    path: '^(node:)?child_process$',
-  }),
+  forbid(
+    'processes-only-in-programs',
+    'Only programs/ starts processes, and keys/pkcs11 the one that loads a module.',
+    source('^src/(?!programs/|keys/pkcs11/process[.]ts$)'),
+    { path: '^(node:)?child_process$' },
+  ),
+  forbid(
+    'koffi-in-the-child',
+    'A crash of foreign code must take nothing with it: only the process of its own loads koffi.',
+    source('^src/(?!keys/pkcs11/module[.]ts$|programs/pkcs11-module[.]ts$)'),
+    { path: 'node_modules/koffi/' },
+  ),
   forbid(
     'kube-library-in-one-file',
     'Only src/kube/library.ts loads the Kubernetes library; kube/client.ts does the rest.',
@@ -77,10 +86,15 @@ const etcd = [
   forbid('manager-without-plugin', 'The manager meets the plugin through kube-apiserver alone.', source('^src/etcd/(?!plugin/)'), {
     path: '^src/etcd/plugin/',
   }),
-  forbid('grpc-in-etcd', 'Only src/etcd/plugin and src/etcd/verify speak gRPC.', source('^src/(?!etcd/(plugin|verify)/)'), {
+  forbid('grpc-in-the-plugin', 'Only src/etcd/plugin loads the gRPC library.', source('^src/(?!etcd/plugin/)'), {
     path: 'node_modules/@grpc/',
   }),
   forbid('ssh-in-nodes', 'Only src/etcd/nodes speaks SSH.', source('^src/(?!etcd/nodes/)'), { path: 'node_modules/ssh2/' }),
+  forbid('ssh-when-needed', 'The SSH library costs a tenth of a second: import() it.', source('^src/'), {
+    path: 'node_modules/ssh2/',
+    dynamic: false,
+    dependencyTypesNot: ['type-only'],
+  }),
   forbid('sqlite-for-locks', 'SQLite is here for locks alone.', source('^src/(?!base/file-lock[.]ts$|storage/backends/lmdb/gate[.]ts$)'), {
     path: '^(node:)?sqlite$',
   }),

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Native packages stay outside: their binary is found relative to their own folder. */
-const EXTERNAL = ['lmdb', '@node-rs/bcrypt'];
+const EXTERNAL = ['lmdb', '@node-rs/bcrypt', 'koffi'];
 
 /** Packages in CommonJS ask for modules of Node with `require`, which a module has to make for them. */
 const REQUIRE = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";

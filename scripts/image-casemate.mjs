@@ -13,16 +13,26 @@ const NODE = '/usr/bin/node';
 const RUNS = /(\.(js|cjs|mjs|json|node|txt)|(^|\/)licen[cs]e[^/]*)$/i;
 /** Builds for other C libraries and other Nodes, whatever makes or tests the package, and what its makers left in it. */
 const FOR_OTHERS =
-  /\.musl\.node$|\.abi\d+\.[^/]*\.node$|^(node_modules|bin|tools|tests?)\/|(^|\/)(\.|rollup\.config\.|package-lock\.json|tests?[.-])/;
+  /\.musl\.node$|(^|\/)musl_[^/]+\/|\.abi\d+\.[^/]*\.node$|^(node_modules|bin|tools|tests?|vendor|doc|lib\/native)\/|(^|\/)(cnoke\.cjs|CMakeLists\.txt)$|(^|\/)(\.|rollup\.config\.|package-lock\.json|tests?[.-])/;
 /** Packages that others name for their own build. */
 const FOR_BUILDS = ['node-addon-api'];
 
-/** Ends as bin/casemate does, without a shell: the image has none. */
+/**
+ * As bin/casemate does it, without a shell, which the image has none of. A heap is sized when Node starts: for the KMS plugin it
+ * starts anew, in the same process, with the small one and a single arena of the C library.
+ */
 const STARTER = `#!${NODE} --max-semi-space-size=8
 // The casemate command of this image.
 process.env.CASEMATE_INVOKED_AS ??= 'casemate';
 process.env.CASEMATE_COMMAND ??= 'casemate';
-import('${HOME}/dist/cli.js');
+const program = '${HOME}/dist/cli.js';
+const words = process.argv.slice(2);
+if (words[0] === 'kms')
+  process.execve('${NODE}', ['${NODE}', '--max-semi-space-size=2', '--max-old-space-size=64', program, ...words], {
+    MALLOC_ARENA_MAX: '1',
+    ...process.env,
+  });
+import(program);
 `;
 
 /** The folder of a package as Node finds it from `from`, or undefined. */

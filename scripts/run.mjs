@@ -36,7 +36,9 @@ function fail(sentence) {
   process.exit(1);
 }
 
-async function main([name, ...given]) {
+async function main([name, ...words]) {
+  // Typed here as behind npm, which takes it away: the test runner would take every word behind it for no filter.
+  const given = words[0] === '--' ? words.slice(1) : words;
   const program = Object.hasOwn(PROGRAMS, name ?? '') ? PROGRAMS[name] : undefined;
   if (program === undefined) throw new Stop(`Usage: node scripts/run.mjs ${Object.keys(PROGRAMS).join('|')} [arguments]`);
   await ensureInstalled(ROOT);

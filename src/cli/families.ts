@@ -29,6 +29,7 @@ export const families: readonly Family[] = [
   { name: 'login', synopsis: 'Log in', common: true, load: async () => (await import('./commands/login.ts')).login },
   { name: 'server', synopsis: 'Start a server', common: true },
   { name: 'kms', synopsis: "Seal kube-apiserver's data: its KMS plugin" },
+  { name: 'etcd', synopsis: 'Encrypt what lies in etcd on every control-plane node, with proof' },
   { name: 'keyring', synopsis: 'Make and change files of keys' },
   { name: 'start', synopsis: 'Start everything on this machine, to try it out', common: true },
   {

@@ -5,7 +5,13 @@ import type { SecretSource } from './secret-source.ts';
 export type BackendDescription = HolderDescription | TwoLevelDescription;
 
 /** Who holds the key. */
-export type HolderDescription = LocalDescription | TransitDescription | AwsDescription | AlicloudDescription | JdcloudDescription;
+export type HolderDescription =
+  | LocalDescription
+  | TransitDescription
+  | AwsDescription
+  | AlicloudDescription
+  | JdcloudDescription
+  | Pkcs11Description;
 
 /** A ring of keys in a file of this machine. */
 export interface LocalDescription {
@@ -86,6 +92,21 @@ export interface JdcloudDescription extends CloudAccount {
   readonly key: string;
   /** Without a path: `https://kms.jdcloud-api.com` by default. */
   readonly endpoint?: string | undefined;
+}
+
+/** An AES key in a token that has a PKCS#11 module. */
+export interface Pkcs11Description {
+  readonly type: 'pkcs11';
+  /** Path of the module. */
+  readonly lib: string;
+  /** One of these two at least names the token. */
+  readonly slot?: number | undefined;
+  readonly tokenLabel?: string | undefined;
+  readonly pin: SecretSource;
+  /** One of these two at least names the key that seals. Keys of the same label open. */
+  readonly keyLabel?: string | undefined;
+  /** CKA_ID as hex. */
+  readonly keyId?: string | undefined;
 }
 
 export type Cipher = 'aes-256-gcm' | 'sm4-gcm';

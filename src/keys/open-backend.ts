@@ -30,5 +30,7 @@ async function openHolder(description: HolderDescription, parts: BackendParts): 
       return (await import('./backends/alicloud.ts')).openAlicloud(description, parts);
     case 'jdcloud':
       return (await import('./backends/jdcloud.ts')).openJdcloud(description, parts);
+    case 'pkcs11':
+      return (await import('./backends/pkcs11.ts')).openPkcs11(description, parts);
   }
 }

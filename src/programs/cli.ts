@@ -19,6 +19,8 @@ async function main(): Promise<number> {
       return (await import('./server.ts')).serve(rest);
     case 'kms':
       return (await import('./kms.ts')).kms(rest);
+    case 'etcd':
+      return (await import('./etcd.ts')).etcd(rest);
     case 'keyring':
       return (await import('./keyring.ts')).keyring(rest);
     case 'start':

@@ -21,6 +21,9 @@ it('the command starts without a native package', () => {
   expect(named('cli.js')).toMatchObject({ packages: [] });
 });
 
-it('the server has those that it stores and checks passwords with, wherever they lie', () => {
-  expect([...new Set(outputs.flatMap(({ packages }) => packages))].sort()).toEqual(['@node-rs/bcrypt', 'lmdb']);
+it('the server has those that it stores and checks passwords with, and a PKCS#11 module its own process, wherever they lie', () => {
+  expect([...new Set(outputs.flatMap(({ packages }) => packages))].sort()).toEqual(['@node-rs/bcrypt', 'koffi', 'lmdb']);
+  expect(outputs.filter(({ packages }) => packages.includes('koffi')).map(({ path }) => relative(folder, path))).toEqual([
+    'pkcs11-module.js',
+  ]);
 });

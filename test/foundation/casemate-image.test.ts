@@ -1,7 +1,7 @@
 // Casemate's own image: what is in it, and that a server starts from its files alone, as the account it names.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withCasemateImage } from '../../scripts/image.mjs';
 import type { ImageConfig } from '../../scripts/image-archive.mjs';
 import { layOut } from '../../scripts/image-tree.mjs';
+import { systemClock } from '../../src/base/clock.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { createRing } from '../../src/keys/ring-file.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const isRoot = process.getuid?.() === 0;
@@ -56,7 +59,7 @@ async function health(port: number, child: ChildProcess): Promise<unknown> {
 describe("Casemate's image", () => {
   it('holds Node, the bundles and the native packages, and no shell, npm or source', () => {
     expect(image.paths).toEqual(expect.arrayContaining(['usr/bin/node', 'usr/bin/casemate', 'usr/lib/casemate/dist/cli.js']));
-    expect(image.paths.filter((path) => /(^|\/)(sh|bash|busybox|npm|src|\.[^/]+)$|\.ts$|\/\./.test(path))).toEqual([]);
+    expect(image.paths.filter((path) => /(^|\/)(sh|bash|busybox|npm|casemate\/src|\.[^/]+)$|\.ts$|\/\./.test(path))).toEqual([]);
     expect([...new Set(image.paths.map((path) => path.split('/')[0]))].filter((name) => name !== 'lib' && name !== 'lib64')).toEqual([
       'dev',
       'etc',
@@ -93,5 +96,36 @@ describe("Casemate's image", () => {
       child.kill('SIGTERM');
       await ended;
     }
+  });
+
+  it('starts the KMS plugin with a small heap, as the account it names, and ends it on SIGTERM', async (context) => {
+    if (!isRoot) context.skip('chroot needs root');
+    const ring = join(folder, 'tmp', 'ring');
+    await createRing(ring, { name: 'image', cipher: 'sm4-gcm' }, { random: systemRandom, clock: systemClock });
+    const config =
+      'health { disabled = true }\nprovider "image" {\n socket = "/tmp/run/kms.sock"\n key "local" { path = "/tmp/ring" }\n}\n';
+    writeFileSync(join(folder, 'tmp', 'kms.hcl'), config, { mode: 0o600 });
+    for (const name of ['ring', 'kms.hcl']) chownSync(join(folder, 'tmp', name), 65532, 65532);
+    const [command, words] = entryPoint(['kms', 'serve', '-config=/tmp/kms.hcl']);
+    const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...env(), PATH: process.env['PATH'] } });
+    let printed = '';
+    const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
+    try {
+      await new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.stderr.setEncoding('utf8').on('data', (text: string) => {
+          printed += text;
+          if (printed.includes('"the plugin is ready"')) resolve();
+        });
+      });
+      expect(printed).toContain('"the plugin is ready"');
+      expect(printed).not.toContain('Warning');
+      const line = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0');
+      expect(line.slice(1, 3)).toEqual(['--max-semi-space-size=2', '--max-old-space-size=64']);
+      expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/^Uid:\s+65532\s/m);
+    } finally {
+      child.kill('SIGTERM');
+    }
+    expect(await ended).toBe(0);
   });
 });

@@ -32,6 +32,13 @@ describe('the guide on key backends', () => {
   });
 
   it('has a stanza for each seal whose key somebody else holds', () => {
-    expect(stanzas.map((text) => /^seal "(\w+)"/.exec(text)?.[1])).toEqual(['local', 'transit', 'awskms', 'alicloudkms', 'jdcloudkms']);
+    expect(stanzas.map((text) => /^seal "(\w+)"/.exec(text)?.[1])).toEqual([
+      'local',
+      'transit',
+      'awskms',
+      'alicloudkms',
+      'jdcloudkms',
+      'pkcs11',
+    ]);
   });
 });

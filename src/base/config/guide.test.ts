@@ -55,10 +55,13 @@ function listenerHolding(key: string): string {
 
 const ofStatic = 'current_key = "env://A"\n previous_key = "env://B"';
 const ofTransit = 'address = "https://a"\n key_name = "k"\n role_id = "env://R"';
+const ofPkcs11 = 'lib = "/a.so"\n token_label = "t"\n key_label = "k"';
 const ofCloud = 'region = "r"\n kms_key_id = "k"';
 
 function sealHolding(key: string): string {
   if (['path', 'passphrase'].includes(key)) return `seal "local" { path = "/ring"\n ${key === 'path' ? '' : `${key} = ""`} }`;
+  if (/^(lib|slot|token_label|pin|key_label|key_id|mechanism)$/.test(key))
+    return `seal "pkcs11" { ${ofPkcs11.includes(key) ? '' : `${key} = ""`}\n ${ofPkcs11} }`;
   if (key === 'domain') return `seal "alicloudkms" { ${ofCloud}\n domain = "" }`;
   if (/^(region|kms_key_id|access_key|secret_key|session_token|endpoint)$/.test(key))
     return `seal "awskms" { ${ofCloud.includes(key) ? '' : `${key} = ""`}\n ${ofCloud} }`;

@@ -1,7 +1,7 @@
-// The seal stanzas of those who hold the key elsewhere: a key ring, a transit engine, the key services of clouds.
+// The seal stanzas of those who hold the key elsewhere: a key ring, a transit engine, the key services of clouds, a PKCS#11 token.
 
 import { type KeySource, secret } from './key-source.ts';
-import { bool, path, text, url } from './kind.ts';
+import { bool, type Kind, path, text, url } from './kind.ts';
 import { refuse, type Section } from './section.ts';
 
 /** By the stanza's label. What a reader returns is what src/keys/description.ts describes: the compiler compares them. */
@@ -11,6 +11,7 @@ const readers = {
   awskms: readAws,
   alicloudkms: readAlicloud,
   jdcloudkms: readJdcloud,
+  pkcs11: readPkcs11,
 } as const;
 
 export type HeldSealType = keyof typeof readers;
@@ -113,6 +114,42 @@ function readCloud(stanza: Section, endpointKey: 'endpoint' | 'domain', names: r
     allowPlainHttp: stanza.read('allow_plain_http', bool),
   };
 }
+
+/** The keys are Vault's; so is the variable of the PIN where none is named. */
+function readPkcs11(stanza: Section) {
+  const lib = stanza.read('lib', path);
+  if (lib === undefined) throw refuse(stanza.where, `${stanza.title} needs lib, the path of the vendor's PKCS#11 library`);
+  const slot = stanza.read('slot', slotNumber);
+  const tokenLabel = stanza.read('token_label', text);
+  if (slot === undefined && tokenLabel === undefined) throw refuse(stanza.where, `${stanza.title} needs token_label or slot: which token`);
+  const keyLabel = stanza.read('key_label', text);
+  const keyId = stanza.read('key_id', objectId);
+  if (keyLabel === undefined && keyId === undefined) throw refuse(stanza.where, `${stanza.title} needs key_label or key_id: which key`);
+  stanza.read('mechanism', mechanism);
+  const pin = stanza.read('pin', secret) ?? environment('VAULT_HSM_PIN');
+  return { type: 'pkcs11' as const, lib, slot, tokenLabel, keyLabel, keyId, pin };
+}
+
+const slotNumber: Kind<number> = {
+  allowed: 'the number of a slot',
+  of: (value) => {
+    const typed = text.of(value);
+    return typed !== undefined && /^(?:\d{1,15}|0x[\da-fA-F]{1,12})$/.test(typed) ? Number(typed) : undefined;
+  },
+};
+
+const objectId: Kind<string> = {
+  allowed: "the key's CKA_ID in hexadecimal digits, two for each byte, such as 0x01",
+  of: (value) => /^(?:0x)?((?:[\da-f]{2}){1,64})$/.exec(text.of(value)?.toLowerCase() ?? '')?.[1],
+};
+
+const mechanism: Kind<string> = {
+  allowed: 'CKM_AES_GCM (0x1087), the only mechanism that is used here',
+  of: (value) => {
+    const typed = text.of(value);
+    return typed !== undefined && /^(?:CKM_AES_GCM|0x1087|4231)$/i.test(typed) ? typed : undefined;
+  },
+};
 
 function environment(name: string): KeySource {
   return { kind: 'environment', name };

@@ -92,7 +92,41 @@ describe('seal', () => {
     });
   });
 
+  it('may be held by a PKCS#11 token, named as Vault names it', () => {
+    expect(
+      sealOf(
+        'hsm "pkcs11" {\n lib = "/usr/lib/hsm.so"\n slot = 7\n token_label = "casemate"\n pin = "marked-pin"\n key_label = "etcd"\n key_id = "0x0A1b"\n mechanism = "0x1087"\n}',
+      ),
+    ).toMatchObject({
+      type: 'pkcs11',
+      holder: {
+        type: 'pkcs11',
+        lib: '/usr/lib/hsm.so',
+        slot: 7,
+        tokenLabel: 'casemate',
+        keyLabel: 'etcd',
+        keyId: '0a1b',
+        pin: { kind: 'text' },
+      },
+    });
+    const seal = sealOf('seal "pkcs11" {\n lib = "/usr/lib/hsm.so"\n slot = "0x10"\n key_id = "01"\n}');
+    expect(seal).toMatchObject({ holder: { slot: 16, keyId: '01', pin: { kind: 'environment', name: 'VAULT_HSM_PIN' } } });
+  });
+
   it.each([
+    ['seal "pkcs11" {}', 1, 'seal "pkcs11" needs lib, the path of the vendor\'s PKCS#11 library'],
+    ['seal "pkcs11" {\n lib = "/a.so"\n key_label = "k"\n}', 1, 'seal "pkcs11" needs token_label or slot: which token'],
+    ['seal "pkcs11" {\n lib = "/a.so"\n token_label = "t"\n}', 1, 'seal "pkcs11" needs key_label or key_id: which key'],
+    [
+      'seal "pkcs11" {\n lib = "/a.so"\n token_label = "t"\n key_id = "0x1"\n}',
+      4,
+      'key_id in seal "pkcs11" must be the key\'s CKA_ID in hexadecimal digits, two for each byte, such as 0x01, not "0x1"',
+    ],
+    [
+      'seal "pkcs11" {\n lib = "/a.so"\n token_label = "t"\n key_label = "k"\n mechanism = "0x0009"\n}',
+      5,
+      'mechanism in seal "pkcs11" must be CKM_AES_GCM (0x1087), the only mechanism that is used here, not "0x0009"',
+    ],
     ['seal "local" {}', 1, 'seal "local" needs path, the file of a key ring'],
     ['seal "transit" {\n address = "https://a"\n}', 1, 'seal "transit" needs key_name, the name of a key of the transit engine'],
     ['seal "transit" {\n address = "https://a"\n key_name = "k"\n secret_id = "file:///s"\n}', 4, 'secret_id needs role_id beside it'],
@@ -109,9 +143,9 @@ describe('seal', () => {
       'seal "jdcloudkms" needs access_key and secret_key together, or neither of them and the variables JDCLOUD_ACCESS_KEY and JDCLOUD_SECRET_KEY',
     ],
     [
-      'hsm "pkcs11" {}',
+      'hsm "ocikms" {}',
       1,
-      'a seal of type "pkcs11" does not exist here; use shamir, static, local, transit, awskms, alicloudkms or jdcloudkms',
+      'a seal of type "ocikms" does not exist here; use shamir, static, local, transit, awskms, alicloudkms, jdcloudkms or pkcs11',
     ],
     ['seal {}', 1, 'seal must be written as seal "TYPE" { … }'],
     ['seal "static" {}', 1, 'seal "static" needs current_key, file:///PATH, env://NAME, or a key of 32 bytes as hex or base64'],

@@ -1,6 +1,7 @@
 // Where the lines of unwraps go: a file that only this user reads, or standard output; written before the unwrap is answered.
 
 import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Fault } from '../../base/fault.ts';
 
 export interface AuditTrail {
@@ -25,43 +26,54 @@ const mostWaiting = 1024 * 1024;
 /** Rejects with Fault `usage` when the file cannot be opened for appending. */
 export async function openAuditTrail({ path, deadline }: AuditOptions): Promise<AuditTrail> {
   let target = await openTarget(path);
-  let waiting: { readonly line: string; readonly settle: (failed?: unknown) => void }[] = [];
+  let waiting: Line[] = [];
   let waitingBytes = 0;
+  let underWay: readonly Line[] = [];
   let writing: Promise<void> | undefined;
   /** The last write broke off inside a line: the next line must not be glued to its rest. */
   let torn = false;
+  let alarm: NodeJS.Timeout | undefined;
 
   const writeAll = async (): Promise<void> => {
+    // One write for all lines of a turn of the event loop, and not one for the first and one for the others.
+    await nextTurn();
     while (waiting.length > 0) {
-      const batch = waiting;
+      underWay = waiting;
       waiting = [];
-      const bytes = Buffer.from(`${torn ? '\n' : ''}${batch.map(({ line }) => line).join('')}`);
-      let failed: unknown;
+      const bytes = Buffer.from(`${torn ? '\n' : ''}${underWay.map(({ text }) => text).join('')}`);
+      let failed: Fault | undefined;
       try {
         torn = true;
         await target.write(bytes);
         torn = false;
       } catch (thrown) {
-        failed = thrown;
+        failed = notWritten(codeOf(thrown), thrown);
       }
-      for (const { settle } of batch) settle(failed);
-      waitingBytes = waiting.reduce((sum, { line }) => sum + line.length, 0);
+      for (const line of underWay) line.settle(failed);
+      underWay = [];
+      waitingBytes = waiting.reduce((sum, { text }) => sum + text.length, 0);
     }
     writing = undefined;
   };
 
+  /** One timer for all lines, set for the oldest: one for each of them would cost more than its write. */
+  const watch = (): void => {
+    alarm = undefined;
+    const now = performance.now();
+    const lines = [...underWay, ...waiting];
+    for (const line of lines) if (line.due <= now) line.settle(notWritten(`it takes longer than ${deadline} ms`));
+    const next = lines.find(({ due }) => due > now);
+    if (next !== undefined) alarm = setTimeout(watch, next.due - now + 1);
+  };
+
   return {
-    append(line) {
-      if (waitingBytes + line.length > mostWaiting) return Promise.reject(notWritten('too many of its lines wait'));
+    append(text) {
+      if (waitingBytes + text.length > mostWaiting) return Promise.reject(notWritten('too many of its lines wait'));
       return new Promise((resolve, reject) => {
-        const late = setTimeout(() => reject(notWritten(`it takes longer than ${deadline} ms`)), deadline);
-        const settle = (failed?: unknown): void => {
-          clearTimeout(late);
-          if (failed === undefined) resolve();
-          else reject(notWritten(codeOf(failed), failed));
-        };
-        waiting.push({ line, settle });
-        waitingBytes += line.length;
+        const settle = (failed?: Fault): void => (failed === undefined ? resolve() : reject(failed));
+        waiting.push({ text, settle, due: performance.now() + deadline });
+        waitingBytes += text.length;
+        alarm ??= setTimeout(watch, deadline + 1);
         writing ??= writeAll();
       });
     },
@@ -73,9 +85,18 @@ export async function openAuditTrail({ path, deadline }: AuditOptions): Promise<
     },
     async close() {
       await writing;
+      clearTimeout(alarm);
       await target.close();
     },
   };
+}
+
+interface Line {
+  readonly text: string;
+  /** Monotonic milliseconds. */
+  readonly due: number;
+  /** What comes after the first call is not heard. */
+  readonly settle: (failed?: Fault) => void;
 }
 
 interface Target {

@@ -1,0 +1,171 @@
+// The steps that bring a configuration to every kube-apiserver, and those that wait until every one of them runs with it.
+
+import { posix } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Fault } from '../../base/fault.ts';
+import { sha256Hex } from '../../crypto/hash.ts';
+import type { Step } from '../../journal/plan.ts';
+import { readEncryptionConfig } from '../config/read-config.ts';
+import { withEncryption } from '../nodes/manifest-edit.ts';
+import { withShownFolder } from '../nodes/manifest-folders.ts';
+import { bareNodes, type EncryptionChange, hashesFrom, type Phase, phases } from './change.ts';
+import { type ChangeContext, observe, type PlacedNode, placeOf, placesOf } from './change-context.ts';
+import { type ApiserverState, configHash, notConverged } from './convergence.ts';
+import { type ManagedNode, type NodeView, newConfigPath, replaceConfig, restartWith, viewOf } from './managed-node.ts';
+
+const what: Readonly<Record<Phase, string>> = {
+  read: 'can open what the new configuration will seal',
+  write: 'seals with the new configuration',
+  final: 'forgets what nothing needs any more',
+};
+
+/** Gives one node the configuration of a phase. Before it does, every living kube-apiserver runs with that of the phase before. */
+export function phaseStep(context: ChangeContext, phase: Phase, node: ManagedNode, more: Partial<Step> = {}): Step {
+  const index = phases.indexOf(phase);
+  return {
+    name: `${phase}/${node.name}`,
+    title: `kube-apiserver on ${node.name} ${what[phase]}`,
+    seconds: context.change.byRestart ? 20 : 1,
+    async done(signal) {
+      const { view, phase: present } = await placeOf(context, node, signal);
+      return present >= index && (context.change.byRestart || view.reloads);
+    },
+    async run(_report, signal) {
+      await refuseUnlessAllRun(context, phase, signal);
+      const places = await placesOf(context, signal);
+      const place = places.find((one) => one.node === node) as PlacedNode;
+      // A node that was away takes the step that the others have reached: an older one could seal with what they have forgotten.
+      const target = phases[Math.max(index, ...places.map((one) => one.phase))] as Phase;
+      await load(context, place, context.change.configs[target], signal);
+    },
+    ...(phase === 'read' ? { undo: (_report, signal) => putBack(context, node, signal) } : {}),
+    ...more,
+  };
+}
+
+/** Waits until the metric of every living kube-apiserver, or of this one, shows this configuration, or one that comes later. */
+export function convergedStep(context: ChangeContext, phase: Phase, only?: ManagedNode): Step {
+  const wanted = hashesFrom(context.change, phase);
+  const name = only === undefined ? `${phase}/converged` : `${phase}/${only.name}/runs`;
+  const observed = async (signal: AbortSignal) =>
+    (await observe(context, signal)).filter(({ node }) => only === undefined || node === only.name);
+  const missingOf = (states: readonly ApiserverState[]) => notConverged(states, wanted, bareNodes(context.change));
+  return {
+    name,
+    title: only === undefined ? `every kube-apiserver ${what[phase]}` : `kube-apiserver on ${only.name} runs with it`,
+    seconds: context.change.byRestart ? 1 : 60,
+    done: async (signal) => missingOf(await observed(signal)).length === 0,
+    async run(report, signal) {
+      const { clock } = context.waits;
+      const first = await observed(signal);
+      const refusals = new Map(first.flatMap((state) => (state.known ? [[state.node, state.refused]] : [])));
+      let missing = missingOf(first);
+      for (const end = clock.monotonic() + context.waits.reload; missing.length > 0; await pause(500, undefined, { signal })) {
+        report({ step: name, note: `waiting: ${missing[0]}`, done: context.nodes.length - missing.length, total: context.nodes.length });
+        const states = await observed(signal);
+        missing = missingOf(states);
+        const refused = states.filter(
+          (state) => state.known && !wanted.has(state.hash ?? '') && state.refused > (refusals.get(state.node) ?? 0),
+        );
+        if (refused.length > 0)
+          await takeBack(
+            context,
+            phase,
+            refused.map(({ node }) => node),
+            signal,
+          );
+        if (missing.length > 0 && clock.monotonic() > end) throw frozen(phase, missing);
+      }
+    },
+  };
+}
+
+/** The gate before a phase: the rule of `Transition` holds only while everybody has taken the step before. */
+export async function refuseUnlessAllRun(context: ChangeContext, phase: Phase, signal: AbortSignal): Promise<void> {
+  const { change } = context;
+  const states = await observe(context, signal);
+  const previous = phases[phases.indexOf(phase) - 1];
+  // Before the first phase everybody runs with what stood there, and some with nothing.
+  const missing =
+    previous === undefined
+      ? states.flatMap((state) => (state.known ? [] : [`${state.node} is unknown: ${state.reason}`]))
+      : notConverged(states, hashesFrom(change, previous), bareNodes(change));
+  if (missing.length > 0) throw frozen(phase, missing);
+}
+
+function frozen(phase: Phase, missing: readonly string[]): Fault {
+  return new Fault(
+    'unavailable',
+    `the change is frozen before ${JSON.stringify(phase)} is complete, and nothing is lost: ${missing.join('; ')}. When that is mended, "casemate etcd resume" goes on`,
+    { fields: { frozen: true } },
+  );
+}
+
+async function load(context: ChangeContext, { node, view }: PlacedNode, text: string, signal: AbortSignal): Promise<void> {
+  const { change } = context;
+  if (!change.byRestart && view.reloads) return replaceConfig(node, view, text, signal);
+  const folder = view.reloads || view.configPath === undefined ? node.configFolder : posix.dirname(view.configPath);
+  // A name of its own for each: the kubelet starts the pod anew because its manifest differs.
+  const configPath = change.byRestart ? posix.join(folder, `enc-${sha256Hex(text).slice(0, 8)}.yaml`) : newConfigPath(node);
+  await node.files.makeFolder(posix.dirname(configPath), { mode: 0o700 }, signal);
+  await node.files.write(configPath, Buffer.from(text), { mode: 0o600 }, signal);
+  const manifest = manifestWith(node, view, { text, configPath, automaticReload: !change.byRestart });
+  await restartWith(node, view, { text: manifest, hash: configHash(text), label: change.id }, context.waits, signal);
+}
+
+/** The manifest that loads a configuration from a file. */
+export function manifestWith(
+  node: ManagedNode,
+  view: Pick<NodeView, 'text'>,
+  { text, configPath, automaticReload }: { readonly text: string; readonly configPath: string; readonly automaticReload: boolean },
+): string {
+  const path = `${node.manifestPath} on ${node.name}`;
+  const { config } = readEncryptionConfig(text, { path: configPath });
+  const kms = config.resources.flatMap(({ providers }) => providers.flatMap((provider) => (provider.type === 'kms' ? [provider] : [])));
+  const folders = [...new Set(kms.map(({ endpoint }) => posix.dirname(endpoint.replace(/^unix:\/\//, ''))))];
+  const featureGates = kms.some(({ apiVersion }) => apiVersion === 'v1') ? { KMSv1: true } : {};
+  const edited = withEncryption(view.text, { configPath, folder: posix.dirname(configPath), automaticReload, featureGates, path });
+  return folders.reduce((each, folder, index) => withShownFolder(each, { folder, volumeName: `casemate-socket-${index}`, path }), edited);
+}
+
+/** A configuration that a kube-apiserver has refused is taken away again: at its next start it would not come up with it. */
+async function takeBack(context: ChangeContext, phase: Phase, nodes: readonly string[], signal: AbortSignal): Promise<never> {
+  const previous = phases[phases.indexOf(phase) - 1];
+  for (const node of context.nodes) {
+    if (!nodes.includes(node.name)) continue;
+    const text = previous === undefined ? context.change.nodes[node.name]?.config : context.change.configs[previous];
+    if (text !== undefined) await replaceConfig(node, await viewOf(node, signal), text, signal);
+  }
+  throw new Fault(
+    'unavailable',
+    `${nodes.join(', ')} refused the new configuration and runs on with the old one, which was put back there: a KMS plugin that does not answer is the usual cause, and kube-apiserver's log tells it. When that is mended, "casemate etcd resume" goes on`,
+    { fields: { frozen: true } },
+  );
+}
+
+async function putBack(context: ChangeContext, node: ManagedNode, signal: AbortSignal): Promise<void> {
+  const before = context.change.nodes[node.name];
+  if (before === undefined) return;
+  const view = await viewOf(node, signal);
+  if (before.config !== undefined && view.text === before.manifest) {
+    if (view.config !== before.config) await replaceConfig(node, view, before.config, signal);
+    return;
+  }
+  const hash = before.config === undefined ? undefined : configHash(before.config);
+  if (view.text !== before.manifest)
+    await restartWith(node, view, { text: before.manifest, hash, label: `${context.change.id}-undone` }, context.waits, signal);
+  await removeOwnFiles(context.change, node, signal);
+}
+
+/** Configurations of this change that no manifest names any more. */
+export async function removeOwnFiles(change: EncryptionChange, node: ManagedNode, signal: AbortSignal): Promise<void> {
+  const { configPath } = await viewOf(node, signal);
+  const folder = node.configFolder;
+  const texts = new Set(Object.values(change.configs));
+  for (const name of (await node.files.list(folder, signal)) ?? []) {
+    const path = posix.join(folder, name);
+    if (path === configPath || !name.endsWith('.yaml')) continue;
+    const text = (await node.files.read(path, signal))?.bytes.toString('utf8');
+    if (text !== undefined && texts.has(text)) await node.files.remove(path, signal);
+  }
+}

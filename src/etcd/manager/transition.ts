@@ -1,0 +1,120 @@
+// The way from one EncryptionConfiguration to another, such that no kube-apiserver ever meets what it cannot open.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { EncryptionConfig, Provider, ResourceEntry } from '../config/encryption-config.ts';
+
+/**
+ * The rule: before anybody seals with a key, everybody opens it; before a key leaves, nothing needs it. So every apiserver loads
+ * `read` before any loads `write`, everything is rewritten under `write`, and `final` follows when that is proved.
+ */
+export interface Transition {
+  /** Seals as before, and opens what the new configuration will seal. */
+  readonly read: EncryptionConfig;
+  /** Seals as the new configuration does, and opens what was sealed before. */
+  readonly write: EncryptionConfig;
+  readonly final: EncryptionConfig;
+}
+
+const identity: Provider = { type: 'identity' };
+
+/** `before` without entries is a cluster without encryption at rest, and so is `after`. */
+export function transitionOf(before: EncryptionConfig, after: EncryptionConfig): Transition {
+  const uncovered = after.resources.filter((entry) => !entry.resources.every((pattern) => covers(before, pattern)));
+  const dropped = before.resources.filter((entry) => !entry.resources.every((pattern) => covers(after, pattern)));
+  return {
+    read: {
+      resources: inOrder([
+        ...before.resources.map((entry) => extended(entry, after)),
+        ...uncovered.map((entry) => ({
+          resources: entry.resources.filter((pattern) => !covers(before, pattern)),
+          providers: united([identity], entry.providers, providersFor(before, entry.resources)),
+        })),
+      ]),
+    },
+    write: {
+      resources: inOrder([
+        ...after.resources.map((entry) => {
+          const old = providersFor(before, entry.resources);
+          // What no entry covered lies there in clear.
+          const plain = entry.resources.every((pattern) => covers(before, pattern)) ? [] : [identity];
+          return { ...entry, providers: united(entry.providers, old, plain) };
+        }),
+        ...dropped.map((entry) => ({
+          resources: entry.resources.filter((pattern) => !covers(after, pattern)),
+          providers: united([identity], entry.providers, providersFor(after, entry.resources)),
+        })),
+      ]),
+    },
+    final: after,
+  };
+}
+
+/** All patterns whose objects must be rewritten. */
+export function patternsOf(before: EncryptionConfig, after: EncryptionConfig): readonly string[] {
+  return [...new Set([...after.resources, ...before.resources].flatMap(({ resources }) => resources))];
+}
+
+function extended(entry: ResourceEntry, other: EncryptionConfig): ResourceEntry {
+  // What the other one does not cover it writes in clear.
+  const plain = entry.resources.every((pattern) => covers(other, pattern)) ? [] : [identity];
+  return { ...entry, providers: united(entry.providers, providersFor(other, entry.resources), plain) };
+}
+
+/** Of all entries that may hold objects of these patterns. */
+function providersFor(config: EncryptionConfig, patterns: readonly string[]): readonly Provider[] {
+  return config.resources
+    .filter(({ resources }) => resources.some((own) => patterns.some((pattern) => overlap(own, pattern))))
+    .flatMap(({ providers }) => providers);
+}
+
+/** The first list's order counts; keys of one name and secret, and providers that are equal, once. */
+function united(...lists: readonly (readonly Provider[])[]): readonly Provider[] {
+  const all: Provider[] = [];
+  for (const provider of lists.flat()) {
+    const missing = withoutKnownKeys(provider, all);
+    if (missing !== undefined && !all.some((known) => isDeepStrictEqual(known, missing))) all.push(missing);
+  }
+  return all;
+}
+
+function withoutKnownKeys(provider: Provider, all: readonly Provider[]): Provider | undefined {
+  if (provider.type === 'identity' || provider.type === 'kms') return provider;
+  const known = all.flatMap((other) => (other.type === provider.type ? other.keys : []));
+  const keys = provider.keys.filter((key) => !known.some((other) => isDeepStrictEqual(other, key)));
+  return keys.length === 0 ? undefined : { ...provider, keys };
+}
+
+interface Pattern {
+  readonly plural: string;
+  readonly group: string;
+}
+
+/** `*.` is the core group, `*.*` everything. */
+function patternOf(text: string): Pattern {
+  const dot = text.indexOf('.');
+  return dot === -1 ? { plural: text, group: '' } : { plural: text.slice(0, dot), group: text.slice(dot + 1) };
+}
+
+function overlap(one: string, other: string): boolean {
+  const [a, b] = [patternOf(one), patternOf(other)];
+  const meet = (x: string, y: string) => x === y || x === '*' || y === '*';
+  return meet(a.plural, b.plural) && meet(a.group, b.group);
+}
+
+/** Whether each object of the pattern meets an entry of the configuration. */
+function covers(config: EncryptionConfig, pattern: string): boolean {
+  const { plural, group } = patternOf(pattern);
+  return config.resources.some(({ resources }) =>
+    resources.some((text) => {
+      const own = patternOf(text);
+      return (own.plural === '*' || own.plural === plural) && (own.group === '*' || own.group === group);
+    }),
+  );
+}
+
+/** kube-apiserver takes the first entry that fits, and refuses one that an earlier one hides: what is named comes first. */
+function inOrder(entries: readonly ResourceEntry[]): readonly ResourceEntry[] {
+  const width = ({ resources }: ResourceEntry) =>
+    Math.max(...resources.map((text) => (text === '*.*' ? 2 : text.startsWith('*.') ? 1 : 0)));
+  return entries.toSorted((a, b) => width(a) - width(b));
+}

@@ -1,0 +1,257 @@
+// `casemate etcd enable`, `rotate-key`, `disable`, `resume` and `abort`: looks at all, asks, writes down, and takes the plan through.
+
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../../base/clock.ts';
+import { Fault } from '../../base/fault.ts';
+import { Ending } from '../../cli/ending.ts';
+import type { FlagValues } from '../../cli/flags.ts';
+import { systemRandom } from '../../crypto/random.ts';
+import { acceptEncryptionConfig } from '../../etcd/config/accept.ts';
+import type { EncryptionConfig, KeyProvider, KmsProvider } from '../../etcd/config/encryption-config.ts';
+import { changeFor, lookAtAll, withNode } from '../../etcd/manager/begin.ts';
+import { changeIn, changeKind, type EncryptionChange } from '../../etcd/manager/change.ts';
+import { observe } from '../../etcd/manager/change-context.ts';
+import { takeLock } from '../../etcd/manager/lock.ts';
+import { viewOf } from '../../etcd/manager/managed-node.ts';
+import { planOf } from '../../etcd/manager/plan.ts';
+import { changeUnderWay, nodeJournal } from '../../etcd/manager/state-files.ts';
+import type { Wish } from '../../etcd/manager/target.ts';
+import type { JournalRecord } from '../../journal/journal.ts';
+import { abort as abortPlan, resume as resumePlan } from '../../journal/runner.ts';
+import { leases } from '../../kube/kinds.ts';
+import { type OpenCluster, openCluster } from './cluster.ts';
+import { confirmed } from './confirm.ts';
+import { contextOf, keyRingFiles, runOptions, snapshotStep } from './context.ts';
+import type { changeFlags, clusterFlags, disableFlags, enableFlags, runFlags, writerFlags } from './flags.ts';
+import { formatOf, planText, planValue, type Shown, shownAs } from './show.ts';
+import { openState, type State } from './state.ts';
+
+type Run = FlagValues<typeof clusterFlags & typeof runFlags>;
+export type Change = Run &
+  FlagValues<typeof changeFlags> &
+  Partial<FlagValues<typeof writerFlags & typeof enableFlags & typeof disableFlags>>;
+
+/** Throws Fault: `usage` where there is nothing to do, or a change is under way; with `frozen` in its fields when `resume` can go on. */
+export async function begin(kind: Wish['kind'], flags: Change, signal: AbortSignal): Promise<void> {
+  const shown = shownAs(formatOf(flags.format));
+  await withAll(flags, flags['dry-run'] ? 'reads' : 'changes', signal, async (cluster, state) => {
+    const underWay = await recordOf(cluster, state, signal);
+    if (underWay !== undefined)
+      throw new Fault(
+        'usage',
+        `a change is under way (${underWay.id}): "casemate etcd resume" goes on with it, "casemate etcd abort" takes it back where that is possible`,
+      );
+    const { change, warnings } = await makeChange(kind, flags, cluster, state, signal);
+    for (const warning of warnings) shown.note(`Note: ${warning}`);
+    const context = contextOf({ cluster, state, change, record: undefined, waiting: flags });
+    const plan = planOf(context, flags['no-snapshot'] ? undefined : snapshotStep(cluster, state, change));
+    if (flags['dry-run']) return shown.result(planValue(plan, change), () => planText(plan, change));
+    if (!flags.yes) await confirmed(`${planText(plan, change)}\n\nGo on?`, signal);
+    await locked(cluster, state, shown, signal, async (both) => {
+      const outcomes = await resumePlan(plan, { ...runOptions(state, change), report: shown.report }, both);
+      await closeCopies(cluster, state, both);
+      ended(shown, change, state, outcomes);
+    });
+  });
+}
+
+export async function resume(flags: Run, signal: AbortSignal): Promise<void> {
+  const shown = shownAs(formatOf(flags.format));
+  await withAll(flags, 'changes', signal, async (cluster, state) => {
+    const record = await recordOf(cluster, state, signal);
+    if (record === undefined) throw new Fault('usage', 'no change is under way, here or on the nodes');
+    if (record.state === 'aborting') throw new Fault('usage', 'this change is being taken back: "casemate etcd abort" goes on with that');
+    await locked(cluster, state, shown, signal, async (both) => {
+      await state.journal.write(record, both);
+      const change = await takenUp(changeIn(record.change), cluster, flags, both);
+      const context = contextOf({ cluster, state, change, record, waiting: flags });
+      // Whether a snapshot was wanted is told by its step having been begun; a change that is under way takes none anew.
+      const plan = planOf(context, record.step === 'snapshot' ? snapshotStep(cluster, state, change) : undefined);
+      const outcomes = await resumePlan(plan, { ...runOptions(state, change), report: shown.report }, both);
+      await closeCopies(cluster, state, both);
+      ended(shown, change, state, outcomes);
+    });
+  });
+}
+
+export async function abort(flags: Run, signal: AbortSignal): Promise<void> {
+  const shown = shownAs(formatOf(flags.format));
+  await withAll(flags, 'changes', signal, async (cluster, state) => {
+    const record = await recordOf(cluster, state, signal);
+    if (record === undefined) throw new Fault('usage', 'no change is under way, here or on the nodes');
+    await locked(cluster, state, shown, signal, async (both) => {
+      await state.journal.write(record, both);
+      const change = changeIn(record.change);
+      const plan = planOf(contextOf({ cluster, state, change, record, waiting: flags }), undefined);
+      await abortPlan(plan, { ...runOptions(state, change), report: shown.report }, both);
+      await closeCopies(cluster, state, both);
+      shown.result({ id: change.id, aborted: true }, () => 'All nodes have what they had before.');
+    });
+  });
+}
+
+async function withAll(
+  flags: Run,
+  purpose: 'reads' | 'changes',
+  signal: AbortSignal,
+  work: (cluster: OpenCluster, state: State) => Promise<void>,
+): Promise<void> {
+  const state = await openState(flags.state ?? '', purpose);
+  try {
+    const cluster = await openCluster(flags, signal);
+    try {
+      await work(cluster, state);
+    } finally {
+      await cluster.close();
+    }
+  } finally {
+    state.close();
+  }
+}
+
+async function locked(
+  cluster: OpenCluster,
+  state: State,
+  shown: Shown,
+  signal: AbortSignal,
+  work: (both: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const lock = await takeLock({ client: cluster.client, holder: state.holder, clock: systemClock, note: shown.note }, signal);
+  try {
+    await work(AbortSignal.any([signal, lock.lost]));
+  } catch (thrown) {
+    if (lock.lost.aborted) throw lock.lost.reason;
+    throw thrown;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** By this machine's journal and by the copies: whoever was away, and wherever it was begun. */
+async function recordOf({ nodes }: OpenCluster, state: State, signal: AbortSignal): Promise<JournalRecord | undefined> {
+  const own = await state.journal.read(signal);
+  const copies = await Promise.all(nodes.map((node) => nodeJournal(node).read(signal)));
+  const found = changeUnderWay([own, ...copies].map((record) => (record?.kind === changeKind ? record : undefined)));
+  // The own one is newer: it has the cursor.
+  return found !== undefined && own?.id === found.id ? own : found;
+}
+
+/** The end is written down on the nodes as well: otherwise their copies would say that the change is under way. */
+async function closeCopies({ nodes }: OpenCluster, state: State, signal: AbortSignal): Promise<void> {
+  const record = await state.journal.read(signal);
+  // Keys stand in the configuration and, sealed, in the list of keys: a journal that is closed needs none.
+  if (record === undefined) return;
+  const change = record.change as EncryptionChange;
+  const closed = { ...record, change: { ...change, configs: {}, nodes: {} } };
+  await Promise.all(nodes.map((node) => nodeJournal(node).write(closed, signal)));
+  await state.journal.write(closed, signal);
+}
+
+/** Evicted nodes lose their identity Lease, and nodes that joined meanwhile are taken in. */
+async function takenUp(
+  change: EncryptionChange,
+  cluster: OpenCluster,
+  { 'evict-node': evict }: Run,
+  signal: AbortSignal,
+): Promise<EncryptionChange> {
+  for (const host of evict) {
+    const { items } = await cluster.client.list(
+      leases,
+      { namespace: 'kube-system', labels: `apiserver.kubernetes.io/identity=kube-apiserver,kubernetes.io/hostname=${host}` },
+      { signal },
+    );
+    for (const { metadata } of items)
+      await cluster.client.remove(leases, { namespace: 'kube-system', name: metadata.name ?? '' }, { signal });
+  }
+  let taken: EncryptionChange = { ...change, evicted: [...new Set([...change.evicted, ...evict])] };
+  for (const node of cluster.nodes) taken = withNode(taken, node.name, await viewOf(node, signal));
+  return taken;
+}
+
+async function makeChange(kind: Wish['kind'], flags: Change, cluster: OpenCluster, state: State, signal: AbortSignal) {
+  await takenUp({ evicted: [], nodes: {} } as unknown as EncryptionChange, cluster, flags, signal);
+  const findings = await lookAtAll(cluster.nodes, await observe(cluster, signal), signal);
+  await refuseSickEtcd(cluster, signal);
+  const ring = await keyRingFiles(cluster, state).read(signal);
+  const minor = await minorVersion(cluster, signal);
+  const byRestart = flags.restart;
+  const wish: Wish = {
+    kind,
+    writer: writerOf(kind, flags, cluster),
+    resources: (flags.resources ?? 'secrets').split(','),
+    keepIdentity: flags['keep-identity'] ?? false,
+    custom: customConfig(kind, flags, cluster, minor),
+  };
+  const removeConfiguration = flags['remove-configuration'] ?? false;
+  return changeFor({ wish, findings, ring, byRestart, removeConfiguration, random: systemRandom, kubernetesMinor: minor });
+}
+
+async function refuseSickEtcd({ etcd }: OpenCluster, signal: AbortSignal): Promise<void> {
+  const alarms = await etcd.alarms(signal);
+  if (alarms.length > 0)
+    throw new Fault(
+      'unavailable',
+      `etcd has raised ${alarms.map(({ alarm }) => alarm).join(', ')}: mend that before everything is written anew`,
+    );
+}
+
+async function minorVersion({ client }: OpenCluster, signal: AbortSignal): Promise<number | undefined> {
+  const { text } = await client.raw('/version', { signal });
+  const found = /"minor":\s*"(\d+)/.exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+const keyTypes: readonly string[] = ['aescbc', 'aesgcm', 'secretbox'] satisfies readonly KeyProvider['type'][];
+
+function writerOf(kind: Wish['kind'], flags: Change, { fleet }: OpenCluster): KeyProvider['type'] | KmsProvider | undefined {
+  const { provider, 'kms-name': name = 'casemate', 'kms-endpoint': endpoint, 'kms-timeout': timeout } = flags;
+  // What RKE gives whoever asks for nothing.
+  if (provider === undefined) return kind === 'enable' && fleet.encryption !== undefined ? 'aescbc' : undefined;
+  if (keyTypes.includes(provider)) return provider as KeyProvider['type'];
+  const apiVersion = ({ 'kms-v1': 'v1', 'kms-v2': 'v2' } as const)[provider];
+  if (apiVersion === undefined)
+    throw new Ending(`there is no provider ${JSON.stringify(provider)}; use ${[...keyTypes, 'kms-v2', 'kms-v1'].join(', ')}`);
+  if (endpoint === undefined) throw new Ending('name the socket of the KMS plugin with -kms-endpoint=unix:///PATH');
+  return { type: 'kms', apiVersion, name, endpoint, timeout };
+}
+
+function customConfig(
+  kind: Wish['kind'],
+  flags: Change,
+  { fleet }: OpenCluster,
+  kubernetesMinor: number | undefined,
+): EncryptionConfig | undefined {
+  const path = flags['custom-config'];
+  if (path !== undefined && kind === 'disable')
+    throw new Ending('what shall stand at the end of "disable" is no encryption: leave -custom-config out');
+  const asked = kind === 'enable' && flags.provider === undefined ? fleet.encryption?.customConfig : undefined;
+  const text = path === undefined ? asked : fileText(path);
+  if (text === undefined) return undefined;
+  const from = path ?? flags.config ?? 'cluster.yml';
+  return acceptEncryptionConfig(text, { path: from, automaticReload: !flags.restart, kubernetesMinor, kmsV1Enabled: true }).config;
+}
+
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    throw new Fault('usage', `${path} cannot be read (${(thrown as NodeJS.ErrnoException).code})`, { cause: thrown });
+  }
+}
+
+function ended(
+  shown: Shown,
+  change: EncryptionChange,
+  state: State,
+  outcomes: readonly { readonly step: string; readonly outcome: string }[],
+): void {
+  const advice = 'Take a snapshot of etcd now ("casemate etcd snapshot save"): older ones need keys that are only in the archive.';
+  shown.result({ id: change.id, kind: change.kind, new_keys: change.newKeys, steps: outcomes, archive: state.archivePath }, () =>
+    [
+      `Done: ${change.kind} (${change.id}).`,
+      ...(change.newKeys.length === 0 ? [] : [`New key: ${change.newKeys.join(', ')}.`]),
+      `Keys that are no longer used are kept in the list of keys, sealed by ${state.archivePath}: keep a copy of it off this machine.`,
+      advice,
+    ].join('\n'),
+  );
+}
