@@ -19,7 +19,7 @@ const FOR_BUILDS = ['node-addon-api'];
 
 /**
  * As bin/casemate does it, without a shell, which the image has none of. A heap is sized when Node starts: for the KMS plugin it
- * starts anew, in the same process, with the small one and a single arena of the C library.
+ * starts anew, in the same process, with a small one.
  */
 const STARTER = `#!${NODE} --max-semi-space-size=8
 // The casemate command of this image.
@@ -28,10 +28,7 @@ process.env.CASEMATE_COMMAND ??= 'casemate';
 const program = '${HOME}/dist/cli.js';
 const words = process.argv.slice(2);
 if (words[0] === 'kms')
-  process.execve('${NODE}', ['${NODE}', '--max-semi-space-size=2', '--max-old-space-size=64', program, ...words], {
-    MALLOC_ARENA_MAX: '1',
-    ...process.env,
-  });
+  process.execve('${NODE}', ['${NODE}', '--max-semi-space-size=2', '--max-old-space-size=64', program, ...words], process.env);
 import(program);
 `;
 

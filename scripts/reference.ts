@@ -30,10 +30,11 @@ export function committedPages(): Pages {
   return new Map(readdirSync(FOLDER).map((name) => [name, readFileSync(join(FOLDER, name), 'utf8')]));
 }
 
-/** A program's help is what its file exports as `<name>Help`; cli.ts is the command itself, and would run. */
+/** A program's help is what its file exports as `<name>Help`; files that are no family of the command would run. */
 async function allPrograms(): Promise<readonly Program[]> {
   const folder = join(ROOT, 'src', 'programs');
-  const files = readdirSync(folder).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'cli.ts');
+  const programs = new Set(families.map(({ name }) => `${name}.ts`));
+  const files = readdirSync(folder).filter((name) => programs.has(name));
   const modules: readonly Readonly<Record<string, unknown>>[] = await Promise.all(
     files.toSorted().map((file) => import(join(folder, file))),
   );

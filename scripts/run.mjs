@@ -19,6 +19,7 @@ export const PROGRAMS = {
   build: ['scripts/build.mjs'],
   image: ['scripts/image.mjs'],
   reference: ['scripts/reference.ts'],
+  'demo:etcd': ['demo/etcd.ts'],
 };
 
 /** Hands signals on to the child and ends as it ends. */

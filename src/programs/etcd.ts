@@ -136,8 +136,7 @@ export async function etcd(words: readonly string[]): Promise<number> {
     return asksForHelp ? 0 : 1;
   }
   if (asksForHelp) {
-    const line = `${nameOfCommand()} etcd ${name} [options]${found.argument === undefined ? '' : ` ${found.argument}`}`;
-    process.stdout.write(`${programHelp(line, found)}\n`);
+    process.stdout.write(`${helpOf(nameOfCommand(), name, found)}\n`);
     return 0;
   }
   return running(found, rest);
@@ -163,6 +162,14 @@ async function running(found: Verb, words: readonly string[]): Promise<number> {
     const frozen = thrown instanceof Fault && thrown.fields?.['frozen'] === true;
     return code ?? told(thrown.message, frozen ? 3 : 1);
   }
+}
+
+/** All of it, for the reference; `etcd -h` prints the beginning. */
+export const etcdHelp = (name: string): string =>
+  [overview(name), ...Object.entries(verbs).map(([word, found]) => helpOf(name, word, found))].join('\n\n');
+
+function helpOf(name: string, word: string, found: Verb): string {
+  return programHelp(`${name} etcd ${word} [options]${found.argument === undefined ? '' : ` ${found.argument}`}`, found);
 }
 
 async function done(work: Promise<void>): Promise<number> {

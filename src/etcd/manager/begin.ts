@@ -129,8 +129,18 @@ function commentsFor({ id, epoch, phase }: { readonly id: string; readonly epoch
   ];
 }
 
-/** With a node that was not there when the change began: what stands on it now is what stood before. */
+/**
+ * With a node that was not there when the change began: what stands on it now is what stood before. Throws Fault `conflict` when that
+ * is a configuration that nobody else has: it may have sealed with keys that would be written over.
+ */
 export function withNode(change: EncryptionChange, name: string, { text, config }: NodeView): EncryptionChange {
   if (change.nodes[name] !== undefined) return change;
+  const others = [...Object.values(change.configs), ...Object.values(change.nodes).map((node) => node.config)];
+  if (config !== undefined && !others.includes(config))
+    throw new Fault(
+      'conflict',
+      `${name} joined while the change is under way, with an encryption configuration that no other node has: copy that of another node to it, and resume`,
+      { fields: { frozen: true } },
+    );
   return { ...change, nodes: { ...change.nodes, [name]: config === undefined ? { manifest: text } : { manifest: text, config } } };
 }

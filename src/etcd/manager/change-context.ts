@@ -33,6 +33,8 @@ export interface KeyRingFiles {
   read(signal: AbortSignal): Promise<KeyRing>;
   /** Durable here and on every node when it resolves. */
   write(ring: KeyRing, signal: AbortSignal): Promise<void>;
+  /** Whether this machine and every node hold this very list. */
+  everywhere(ring: KeyRing, signal: AbortSignal): Promise<boolean>;
   /** With the keys of the final configuration, and those that it no longer holds retired and sealed. */
   archived(change: EncryptionChange, ring: KeyRing, signal: AbortSignal): Promise<KeyRing>;
 }

@@ -8,6 +8,7 @@ import type { Step } from '../../journal/plan.ts';
 import { readEncryptionConfig } from '../config/read-config.ts';
 import { withEncryption } from '../nodes/manifest-edit.ts';
 import { withShownFolder } from '../nodes/manifest-folders.ts';
+import { draftMark } from '../nodes/node-scripts.ts';
 import { bareNodes, type EncryptionChange, hashesFrom, type Phase, phases } from './change.ts';
 import { type ChangeContext, observe, type PlacedNode, placeOf, placesOf } from './change-context.ts';
 import { type ApiserverState, configHash, notConverged } from './convergence.ts';
@@ -30,8 +31,8 @@ export function phaseStep(context: ChangeContext, phase: Phase, node: ManagedNod
       const { view, phase: present } = await placeOf(context, node, signal);
       return present >= index && (context.change.byRestart || view.reloads);
     },
-    async run(_report, signal) {
-      await refuseUnlessAllRun(context, phase, signal);
+    async run(report, signal) {
+      await refuseUnlessAllRun(context, phase, (note) => report({ step: `${phase}/${node.name}`, note }), signal);
       const places = await placesOf(context, signal);
       const place = places.find((one) => one.node === node) as PlacedNode;
       // A node that was away takes the step that the others have reached: an older one could seal with what they have forgotten.
@@ -80,17 +81,24 @@ export function convergedStep(context: ChangeContext, phase: Phase, only?: Manag
   };
 }
 
-/** The gate before a phase: the rule of `Transition` holds only while everybody has taken the step before. */
-export async function refuseUnlessAllRun(context: ChangeContext, phase: Phase, signal: AbortSignal): Promise<void> {
-  const { change } = context;
-  const states = await observe(context, signal);
+/**
+ * The gate before a phase: the rule of `Transition` holds only while everybody has taken the step before. One that is starting just
+ * now, since whoever began its restart was killed, is waited for.
+ */
+async function refuseUnlessAllRun(context: ChangeContext, phase: Phase, note: (text: string) => void, signal: AbortSignal): Promise<void> {
+  const { change, waits } = context;
   const previous = phases[phases.indexOf(phase) - 1];
-  // Before the first phase everybody runs with what stood there, and some with nothing.
-  const missing =
-    previous === undefined
-      ? states.flatMap((state) => (state.known ? [] : [`${state.node} is unknown: ${state.reason}`]))
-      : notConverged(states, hashesFrom(change, previous), bareNodes(change));
-  if (missing.length > 0) throw frozen(phase, missing);
+  for (const end = waits.clock.monotonic() + waits.restart; ; await pause(500, undefined, { signal })) {
+    const states = await observe(context, signal);
+    // Before the first phase everybody runs with what stood there, and some with nothing.
+    const missing =
+      previous === undefined
+        ? states.flatMap((state) => (state.known ? [] : [`${state.node} is unknown: ${state.reason}`]))
+        : notConverged(states, hashesFrom(change, previous), bareNodes(change));
+    if (missing.length === 0) return;
+    if (states.every(({ known }) => known) || waits.clock.monotonic() > end) throw frozen(phase, missing);
+    note(`waiting: ${missing[0]}`);
+  }
 }
 
 function frozen(phase: Phase, missing: readonly string[]): Fault {
@@ -101,7 +109,8 @@ function frozen(phase: Phase, missing: readonly string[]): Fault {
   );
 }
 
-async function load(context: ChangeContext, { node, view }: PlacedNode, text: string, signal: AbortSignal): Promise<void> {
+/** Gives a node this configuration, in whichever way its kube-apiserver takes one. */
+export async function load(context: ChangeContext, { node, view }: PlacedNode, text: string, signal: AbortSignal): Promise<void> {
   const { change } = context;
   if (!change.byRestart && view.reloads) return replaceConfig(node, view, text, signal);
   const folder = view.reloads || view.configPath === undefined ? node.configFolder : posix.dirname(view.configPath);
@@ -146,10 +155,11 @@ async function takeBack(context: ChangeContext, phase: Phase, nodes: readonly st
 async function putBack(context: ChangeContext, node: ManagedNode, signal: AbortSignal): Promise<void> {
   const before = context.change.nodes[node.name];
   if (before === undefined) return;
-  const view = await viewOf(node, signal);
+  // Never over a configuration that is not of this change: it may seal with keys that came after it.
+  const { view } = await placeOf(context, node, signal);
   if (before.config !== undefined && view.text === before.manifest) {
     if (view.config !== before.config) await replaceConfig(node, view, before.config, signal);
-    return;
+    return removeOwnFiles(context.change, node, signal);
   }
   const hash = before.config === undefined ? undefined : configHash(before.config);
   if (view.text !== before.manifest)
@@ -157,15 +167,37 @@ async function putBack(context: ChangeContext, node: ManagedNode, signal: AbortS
   await removeOwnFiles(context.change, node, signal);
 }
 
-/** Configurations of this change that no manifest names any more. */
-export async function removeOwnFiles(change: EncryptionChange, node: ManagedNode, signal: AbortSignal): Promise<void> {
-  const { configPath } = await viewOf(node, signal);
-  const folder = node.configFolder;
-  const texts = new Set(Object.values(change.configs));
-  for (const name of (await node.files.list(folder, signal)) ?? []) {
-    const path = posix.join(folder, name);
-    if (path === configPath || !name.endsWith('.yaml')) continue;
-    const text = (await node.files.read(path, signal))?.bytes.toString('utf8');
-    if (text !== undefined && texts.has(text)) await node.files.remove(path, signal);
+/** What was there before runs again, on every node, when an abort is over: so nothing begins on top of what is still being loaded. */
+export async function untilRunsAsBefore(context: ChangeContext, { name }: ManagedNode, signal: AbortSignal): Promise<void> {
+  const config = context.change.nodes[name]?.config;
+  const hash = config === undefined ? undefined : configHash(config);
+  const { clock, reload } = context.waits;
+  for (const end = clock.monotonic() + reload; ; await pause(500, undefined, { signal })) {
+    const state = (await observe(context, signal)).find(({ node }) => node === name);
+    if (state?.known === true && state.hash === hash) return;
+    if (clock.monotonic() < end) continue;
+    const why = state?.known === false ? state.reason : 'it still runs with another one';
+    throw new Fault('unavailable', `kube-apiserver on ${name} does not run with the configuration that was put back: ${why}`);
   }
+}
+
+/** Of this change, and no manifest names them any more: they hold keys. */
+export async function ownFiles(change: EncryptionChange, node: ManagedNode, signal: AbortSignal): Promise<readonly string[]> {
+  const { configPath } = await viewOf(node, signal);
+  const { config } = change.nodes[node.name] ?? {};
+  const texts = new Set([...Object.values(change.configs), ...(config === undefined ? [] : [config])]);
+  const found: string[] = [];
+  for (const folder of new Set([node.configFolder, ...(configPath === undefined ? [] : [posix.dirname(configPath)])]))
+    for (const name of (await node.files.list(folder, signal)) ?? []) {
+      const path = posix.join(folder, name);
+      if (path === configPath) continue;
+      const text = name.endsWith('.yaml') ? (await node.files.read(path, signal))?.bytes.toString('utf8') : undefined;
+      // What a killed write has left is hidden, and may hold half a key.
+      if (name.includes(`.${draftMark}-`) || (text !== undefined && texts.has(text))) found.push(path);
+    }
+  return found;
+}
+
+export async function removeOwnFiles(change: EncryptionChange, node: ManagedNode, signal: AbortSignal): Promise<void> {
+  for (const path of await ownFiles(change, node, signal)) await node.files.remove(path, signal);
 }

@@ -10,7 +10,7 @@ import { changeKind } from './change.ts';
 import type { ChangeContext } from './change-context.ts';
 import type { ManagedNode } from './managed-node.ts';
 import { restartWith, viewOf } from './managed-node.ts';
-import { convergedStep, phaseStep, removeOwnFiles } from './phase-steps.ts';
+import { convergedStep, ownFiles, phaseStep, removeOwnFiles, untilRunsAsBefore } from './phase-steps.ts';
 import { currentKmsKeys, probeStep, proofStep, rewriteStep } from './seal-steps.ts';
 import { ringOn } from './state-files.ts';
 
@@ -44,7 +44,7 @@ function configSteps(context: ChangeContext): readonly Step[] {
     ...all.map((node) => phaseStep(context, 'read', node)),
     convergedStep(context, 'read'),
     // From here on there may be objects that the configuration before cannot open.
-    phaseStep(context, 'write', first, { pointOfNoReturn: true }),
+    announced(context, phaseStep(context, 'write', first, { pointOfNoReturn: true })),
     // Until it seals anew the probe would prove nothing.
     convergedStep(context, 'write', first),
     probeStep(context),
@@ -57,6 +57,18 @@ function configSteps(context: ChangeContext): readonly Step[] {
     proofStep(context, 'verify-again'),
     ...(change.removeConfiguration ? all.map((node) => removeStep(context, node)) : []),
   ];
+}
+
+/** From here on no other machine may take the change back by an older copy of the journal. */
+function announced(context: ChangeContext, step: Step): Step {
+  return {
+    ...step,
+    async run(report, signal) {
+      const record = await context.journal.read(signal);
+      if (record !== undefined) await Promise.all(context.nodes.map((node) => context.copyOn(node).write(record, signal)));
+      await step.run(report, signal);
+    },
+  };
 }
 
 function kekSteps(context: ChangeContext): readonly Step[] {
@@ -95,6 +107,8 @@ function storeStep(context: ChangeContext, node: ManagedNode): Step {
       const ring = await context.keys.read(signal);
       await context.keys.write({ ...ring, epoch: Math.max(ring.epoch, change.epoch) }, signal);
     },
+    // The first steps are undone last: by then every node was given back what it had.
+    undo: (_report, signal) => untilRunsAsBefore(context, node, signal),
   };
 }
 
@@ -110,13 +124,18 @@ function archiveStep(context: ChangeContext): Step {
     seconds: 1,
     async done(signal) {
       const { ring, wanted } = await known(signal);
+      const left = await Promise.all(context.nodes.map((node) => ownFiles(change, node, signal)));
       return (
+        left.every((paths) => paths.length === 0) &&
+        (await keys.everywhere(ring, signal)) &&
         JSON.stringify(ring.keys.map(({ fingerprint, retired }) => [fingerprint, retired])) ===
         JSON.stringify(wanted.keys.map(({ fingerprint, retired }) => [fingerprint, retired]))
       );
     },
     async run(_report, signal) {
       await keys.write((await known(signal)).wanted, signal);
+      // Only now: what is removed holds the retired keys in clear.
+      for (const node of context.nodes) await removeOwnFiles(change, node, signal);
     },
   };
 }

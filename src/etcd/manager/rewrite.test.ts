@@ -131,7 +131,10 @@ describe('a server', () => {
 
   it('that does not take the credentials ends the run after they were renewed', async () => {
     const api = await serving({ count: 1, patch: () => statusReply(401, 'Unauthorized', 'Unauthorized') });
-    expect(await refusalOf(() => run(api))).toMatchObject({ code: 'permission-denied' });
+    let renewed = 0;
+    const renew = () => void renewed++;
+    expect(await refusalOf(() => run(api, { clients: [client(api, { renew })] }))).toMatchObject({ code: 'permission-denied' });
+    expect(renewed).toBeGreaterThan(0);
     expect(patches(api)).toHaveLength(2);
   });
 

@@ -1,17 +1,21 @@
 // The steps between: the probe of the first node, the rewrite of all objects, and the proof read from etcd.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { Fault } from '../../base/fault.ts';
 import { sha256Hex } from '../../crypto/hash.ts';
-import type { Step } from '../../journal/plan.ts';
+import type { Report, Step } from '../../journal/plan.ts';
 import { secrets } from '../../kube/kinds.ts';
 import { kindName, type Resource } from '../../kube/object.ts';
-import { entryFor, writerOf } from '../config/lookup.ts';
+import { keysOf } from '../config/lookup.ts';
 import { readEncryptionConfig } from '../config/read-config.ts';
 import type { Count } from '../verify/count.ts';
 import { type Scan, scanResources } from '../verify/scan.ts';
+import { sealedAs } from '../verify/sealed-as.ts';
 import type { StoredForm } from '../verify/stored-form.ts';
 import { phases } from './change.ts';
-import { atAny, type ChangeContext, observe, placesOf } from './change-context.ts';
+import { atAny, type ChangeContext, observe, placeOf, placesOf } from './change-context.ts';
+import { configHash, notConverged } from './convergence.ts';
+import { load } from './phase-steps.ts';
 import { resourcesOf } from './resources.ts';
 import { rewriteResources } from './rewrite.ts';
 import type { RewriteCursor } from './rewrite-report.ts';
@@ -20,14 +24,20 @@ import type { RewriteCursor } from './rewrite-report.ts';
 export function probeStep(context: ChangeContext): Step {
   const [first, ...others] = context.nodes;
   const name = `casemate-probe-${context.change.id}`;
+  const ref = { namespace: 'kube-system', name };
   let passed = false;
   return {
     name: 'write/probe',
     title: `every kube-apiserver reads what ${first.name} seals`,
     seconds: 60,
-    done: async (signal) => passed || (await reached(context, 'write', signal)),
+    async done(signal) {
+      if (passed) return true;
+      // One that was killed here leaves its Secret.
+      return (
+        (await reached(context, 'write', signal)) && (await atAny(context, (client) => client.get(secrets, ref), signal)) === undefined
+      );
+    },
     async run(_report, signal) {
-      const ref = { namespace: 'kube-system', name };
       await first.apiserver.remove(secrets, ref, { signal });
       const stringData = { probe: context.change.id };
       const written = await first.apiserver.create(secrets, { metadata: ref, type: 'casemate.io/probe', stringData }, { signal });
@@ -103,9 +113,14 @@ export function proofStep(context: ChangeContext, name: 'verify' | 'verify-again
             ({ resource, namespace, name: object, form }) =>
               `${resource} ${namespace === undefined ? '' : `${namespace}/`}${object} (${formText(form)})`,
           );
+        const which = `${some.join('; ')}${count > some.length ? '; …' : ''}`;
+        if (name === 'verify-again') await backToWrite(context, report, signal);
         throw new Fault(
           'conflict',
-          `${count} objects are not sealed as they should be, so no key is taken away: ${some.join('; ')}${count > some.length ? '; …' : ''}. "casemate etcd verify" names all of them; when they can be written, "casemate etcd resume" goes on`,
+          name === 'verify'
+            ? `${count} objects are not sealed as they should be, so no key is taken away: ${which}. "casemate etcd verify" names all of them; when they can be written, "casemate etcd resume" goes on`
+            : `${count} objects were sealed in the old way after everything was written anew, by a kube-apiserver that came with an old configuration: ${which}. Every node can open them again, and "casemate etcd resume" writes them anew`,
+          { fields: { frozen: true } },
         );
       }
       report({ step: name, note: rowsText(scan) });
@@ -114,13 +129,30 @@ export function proofStep(context: ChangeContext, name: 'verify' | 'verify-again
   };
 }
 
+/** `write` seals as `final` does, and opens what `final` has forgotten. */
+async function backToWrite(context: ChangeContext, report: Report, signal: AbortSignal): Promise<void> {
+  const text = context.change.configs.write;
+  for (const node of context.nodes) {
+    const place = await placeOf(context, node, signal);
+    if (place.view.config === text) continue;
+    report({ step: 'verify-again', note: `kube-apiserver on ${node.name} opens what was sealed before once more` });
+    await load(context, place, text, signal);
+  }
+  const { clock, reload } = context.waits;
+  const all = new Set([configHash(text)]);
+  for (const end = clock.monotonic() + reload; clock.monotonic() < end; await pause(500, undefined, { signal }))
+    if (notConverged(await observe(context, signal), all).length === 0) return;
+}
+
 /** Counts what the change is about, and names what is not sealed as its final configuration says. */
 export async function scanFor(context: ChangeContext, signal: AbortSignal, progress: (objects: number) => void): Promise<Scan> {
   const resources = (await concreteResources(context, signal)).map(kindName);
   const expected = await expectation(context, signal);
+  const { config } = readEncryptionConfig(context.change.configs.write, { path: 'the configuration' });
+  const keyNames = keysOf(config).map(({ name }) => name);
   return scanResources(
     context.etcd,
-    { root: context.root, resources, expected },
+    { root: context.root, resources, expected, keyNames },
     { signal, onProgress: ({ objects }) => progress(objects) },
   );
 }
@@ -128,14 +160,10 @@ export async function scanFor(context: ChangeContext, signal: AbortSignal, progr
 async function expectation(context: ChangeContext, signal: AbortSignal): Promise<(resource: string, form: StoredForm) => boolean> {
   const { config } = readEncryptionConfig(context.change.configs.final, { path: 'the final configuration' });
   const current = context.change.kind === 'key-encryption-key' ? await currentKmsKeys(context, signal) : undefined;
-  return (resource, { provider, key, keyId }) => {
-    const dot = resource.indexOf('.');
-    const parts = dot === -1 ? { plural: resource, group: '' } : { plural: resource.slice(0, dot), group: resource.slice(dot + 1) };
-    const entry = entryFor(config, parts);
-    const writer = entry === undefined ? ({ type: 'identity', name: undefined } as const) : writerOf(entry);
-    if (provider !== writer.type || key !== (writer.name ?? '')) return false;
-    const wanted = current?.get(key);
-    return wanted === undefined || keyId === undefined || `sha256:${sha256Hex(keyId)}` === wanted;
+  const sealed = sealedAs(config);
+  return (resource, form) => {
+    const wanted = current?.get(form.key);
+    return sealed(resource, form) && (wanted === undefined || form.keyId === undefined || `sha256:${sha256Hex(form.keyId)}` === wanted);
   };
 }
 

@@ -4,6 +4,7 @@ import { posix } from 'node:path';
 import { Fault } from '../../base/fault.ts';
 import type { Journal, JournalRecord } from '../../journal/journal.ts';
 import { recordOfText, textOfRecord } from '../../journal/record-text.ts';
+import type { EncryptionChange } from './change.ts';
 import { emptyRing, type KeyRing, ringOfText } from './key-ring.ts';
 import type { ManagedNode } from './managed-node.ts';
 
@@ -53,8 +54,8 @@ export function newestRing(rings: readonly (KeyRing | undefined)[]): KeyRing {
 export function changeUnderWay(records: readonly (JournalRecord | undefined)[]): JournalRecord | undefined {
   const open = records.filter((record) => record?.state === 'running' || record?.state === 'aborting');
   const closed = new Set(records.flatMap((record) => (record?.state === 'finished' || record?.state === 'aborted' ? [record.id] : [])));
-  // A node that was away when the change ended still has it open.
-  const left = open.filter((record) => !closed.has(record?.id ?? ''));
+  // A node that was away when the change ended still has it open, and so has a machine whose change another one has taken to its end.
+  const left = open.filter((record) => !closed.has(record?.id ?? '') && !records.some((other) => isLater(other, record)));
   const ids = new Set(left.map((record) => record?.id));
   if (ids.size > 1)
     throw new Fault(
@@ -62,4 +63,17 @@ export function changeUnderWay(records: readonly (JournalRecord | undefined)[]):
       `the nodes hold journals of ${ids.size} changes that are under way (${[...ids].join(', ')}): two managers were at work without knowing of each other`,
     );
   return left[0];
+}
+
+/** Whether the one was begun when the other was over: a change is begun only where none is under way. */
+function isLater(one: JournalRecord | undefined, other: JournalRecord | undefined): boolean {
+  if (one === undefined || other === undefined || one.id === other.id) return false;
+  const [epoch, before] = [epochOf(one), epochOf(other)];
+  if (epoch === undefined || before === undefined) return false;
+  // One that reached no node does not count: the next one has its epoch again.
+  return epoch > before || (epoch === before && (one.state === 'finished' || one.state === 'aborted'));
+}
+
+function epochOf({ change }: JournalRecord): number | undefined {
+  return (change as Partial<EncryptionChange> | null)?.epoch;
 }

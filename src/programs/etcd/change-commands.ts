@@ -16,6 +16,7 @@ import { viewOf } from '../../etcd/manager/managed-node.ts';
 import { planOf } from '../../etcd/manager/plan.ts';
 import { changeUnderWay, nodeJournal } from '../../etcd/manager/state-files.ts';
 import type { Wish } from '../../etcd/manager/target.ts';
+import { changeRefusal } from '../../etcd/nodes/layout.ts';
 import type { JournalRecord } from '../../journal/journal.ts';
 import { abort as abortPlan, resume as resumePlan } from '../../journal/runner.ts';
 import { leases } from '../../kube/kinds.ts';
@@ -35,12 +36,7 @@ export type Change = Run &
 export async function begin(kind: Wish['kind'], flags: Change, signal: AbortSignal): Promise<void> {
   const shown = shownAs(formatOf(flags.format));
   await withAll(flags, flags['dry-run'] ? 'reads' : 'changes', signal, async (cluster, state) => {
-    const underWay = await recordOf(cluster, state, signal);
-    if (underWay !== undefined)
-      throw new Fault(
-        'usage',
-        `a change is under way (${underWay.id}): "casemate etcd resume" goes on with it, "casemate etcd abort" takes it back where that is possible`,
-      );
+    await refuseUnderWay(cluster, state, signal);
     const { change, warnings } = await makeChange(kind, flags, cluster, state, signal);
     for (const warning of warnings) shown.note(`Note: ${warning}`);
     const context = contextOf({ cluster, state, change, record: undefined, waiting: flags });
@@ -48,6 +44,10 @@ export async function begin(kind: Wish['kind'], flags: Change, signal: AbortSign
     if (flags['dry-run']) return shown.result(planValue(plan, change), () => planText(plan, change));
     if (!flags.yes) await confirmed(`${planText(plan, change)}\n\nGo on?`, signal);
     await locked(cluster, state, shown, signal, async (both) => {
+      // Whoever held the lock until now may have left or ended a change that was not seen above.
+      await refuseUnderWay(cluster, state, both);
+      if ((await keyRingFiles(cluster, state).read(both)).epoch >= change.epoch)
+        throw new Fault('usage', 'another manager has changed this cluster at this very moment: begin anew');
       const outcomes = await resumePlan(plan, { ...runOptions(state, change), report: shown.report }, both);
       await closeCopies(cluster, state, both);
       ended(shown, change, state, outcomes);
@@ -58,10 +58,10 @@ export async function begin(kind: Wish['kind'], flags: Change, signal: AbortSign
 export async function resume(flags: Run, signal: AbortSignal): Promise<void> {
   const shown = shownAs(formatOf(flags.format));
   await withAll(flags, 'changes', signal, async (cluster, state) => {
-    const record = await recordOf(cluster, state, signal);
-    if (record === undefined) throw new Fault('usage', 'no change is under way, here or on the nodes');
-    if (record.state === 'aborting') throw new Fault('usage', 'this change is being taken back: "casemate etcd abort" goes on with that');
     await locked(cluster, state, shown, signal, async (both) => {
+      const record = await recordOf(cluster, state, both);
+      if (record === undefined) return endLeft(cluster, state, shown, both);
+      if (record.state === 'aborting') throw new Fault('usage', 'this change is being taken back: "casemate etcd abort" goes on with that');
       await state.journal.write(record, both);
       const change = await takenUp(changeIn(record.change), cluster, flags, both);
       const context = contextOf({ cluster, state, change, record, waiting: flags });
@@ -77,12 +77,15 @@ export async function resume(flags: Run, signal: AbortSignal): Promise<void> {
 export async function abort(flags: Run, signal: AbortSignal): Promise<void> {
   const shown = shownAs(formatOf(flags.format));
   await withAll(flags, 'changes', signal, async (cluster, state) => {
-    const record = await recordOf(cluster, state, signal);
-    if (record === undefined) throw new Fault('usage', 'no change is under way, here or on the nodes');
     await locked(cluster, state, shown, signal, async (both) => {
-      await state.journal.write(record, both);
-      const change = changeIn(record.change);
-      const plan = planOf(contextOf({ cluster, state, change, record, waiting: flags }), undefined);
+      const record = await recordOf(cluster, state, both);
+      if (record === undefined) return endLeft(cluster, state, shown, both);
+      const change = await takenUp(changeIn(record.change), cluster, flags, both);
+      // A step of a node that is gone is none of the plan; these two come before everything that cannot be taken back.
+      const gone = change.evicted.some((name) => [`store/${name}`, `read/${name}`].includes(record.step ?? ''));
+      await state.journal.write(gone ? { ...record, step: undefined } : record, both);
+      const snapshot = record.step === 'snapshot' ? snapshotStep(cluster, state, change) : undefined;
+      const plan = planOf(contextOf({ cluster, state, change, record, waiting: flags }), snapshot);
       await abortPlan(plan, { ...runOptions(state, change), report: shown.report }, both);
       await closeCopies(cluster, state, both);
       shown.result({ id: change.id, aborted: true }, () => 'All nodes have what they had before.');
@@ -97,16 +100,55 @@ async function withAll(
   work: (cluster: OpenCluster, state: State) => Promise<void>,
 ): Promise<void> {
   const state = await openState(flags.state ?? '', purpose);
+  const own = async () => {
+    const record = await state.journal.read(signal);
+    return record?.kind === changeKind && (record.state === 'running' || record.state === 'aborting') ? record : undefined;
+  };
   try {
-    const cluster = await openCluster(flags, signal);
+    // Who is gone for good is said once in a change.
+    const evicted = (await own())?.change as Partial<EncryptionChange> | undefined;
+    const evict = [...new Set([...flags['evict-node'], ...(evicted?.evicted ?? [])])];
+    const cluster = await openCluster({ ...flags, 'evict-node': evict }, signal);
     try {
       await work(cluster, state);
     } finally {
       await cluster.close();
     }
+  } catch (thrown) {
+    const left = purpose === 'changes' ? await own().catch(() => undefined) : undefined;
+    throw left === undefined ? thrown : resumable(thrown, left);
   } finally {
     state.close();
   }
+}
+
+/** While a change is open, whatever ended the command but a refusal is something after which it can go on. */
+function resumable(thrown: unknown, { state }: JournalRecord): unknown {
+  if (!(thrown instanceof Fault) || thrown.code === 'usage' || thrown.fields?.['frozen'] === true) return thrown;
+  const { code, message, fields } = thrown;
+  const verb = state === 'aborting' ? 'abort' : 'resume';
+  const advice = message.includes(`casemate etcd ${verb}`) ? '' : `. The change stays open: "casemate etcd ${verb}" goes on with it`;
+  return new Fault(code, `${message}${advice}`, { cause: thrown, fields: { ...fields, frozen: true } });
+}
+
+async function refuseUnderWay(cluster: OpenCluster, state: State, signal: AbortSignal): Promise<void> {
+  const underWay = await recordOf(cluster, state, signal);
+  if (underWay !== undefined)
+    throw new Fault(
+      'usage',
+      `a change is under way (${underWay.id}): "casemate etcd resume" goes on with it, "casemate etcd abort" takes it back where that is possible`,
+    );
+}
+
+/** One that was killed when all was done but the closing of the copies, which hold keys. */
+async function endLeft(cluster: OpenCluster, state: State, shown: Shown, signal: AbortSignal): Promise<void> {
+  const own = await state.journal.read(signal);
+  const copies = await Promise.all(cluster.nodes.map((node) => nodeJournal(node).read(signal)));
+  const holdsKeys = (record: JournalRecord | undefined) =>
+    record !== undefined && record.id === own?.id && Object.keys((record.change as EncryptionChange).configs).length > 0;
+  if (own === undefined || ![own, ...copies].some(holdsKeys)) throw new Fault('usage', 'no change is under way, here or on the nodes');
+  await closeCopies(cluster, state, signal);
+  shown.result({ id: own.id, state: own.state }, () => `The change ${own.id} was at its end; now it is closed on all nodes.`);
 }
 
 async function locked(
@@ -123,7 +165,8 @@ async function locked(
     if (lock.lost.aborted) throw lock.lost.reason;
     throw thrown;
   } finally {
-    await lock.release();
+    // It runs out by itself, and whoever works in this folder takes it back at once.
+    await lock.release().catch(() => shown.note('the lock could not be given back; it runs out by itself'));
   }
 }
 
@@ -147,13 +190,16 @@ async function closeCopies({ nodes }: OpenCluster, state: State, signal: AbortSi
   await state.journal.write(closed, signal);
 }
 
-/** Evicted nodes lose their identity Lease, and nodes that joined meanwhile are taken in. */
-async function takenUp(
-  change: EncryptionChange,
-  cluster: OpenCluster,
-  { 'evict-node': evict }: Run,
-  signal: AbortSignal,
-): Promise<EncryptionChange> {
+/** Nodes that joined meanwhile are taken in. */
+async function takenUp(change: EncryptionChange, cluster: OpenCluster, flags: Run, signal: AbortSignal): Promise<EncryptionChange> {
+  await withoutLeases(cluster, flags, signal);
+  let taken: EncryptionChange = { ...change, evicted: [...new Set([...change.evicted, ...flags['evict-node']])] };
+  for (const node of cluster.nodes) taken = withNode(taken, node.name, await viewOf(node, signal));
+  return taken;
+}
+
+/** Evicted nodes lose their identity Lease. */
+async function withoutLeases(cluster: OpenCluster, { 'evict-node': evict }: Run, signal: AbortSignal): Promise<void> {
   for (const host of evict) {
     const { items } = await cluster.client.list(
       leases,
@@ -163,13 +209,11 @@ async function takenUp(
     for (const { metadata } of items)
       await cluster.client.remove(leases, { namespace: 'kube-system', name: metadata.name ?? '' }, { signal });
   }
-  let taken: EncryptionChange = { ...change, evicted: [...new Set([...change.evicted, ...evict])] };
-  for (const node of cluster.nodes) taken = withNode(taken, node.name, await viewOf(node, signal));
-  return taken;
 }
 
 async function makeChange(kind: Wish['kind'], flags: Change, cluster: OpenCluster, state: State, signal: AbortSignal) {
-  await takenUp({ evicted: [], nodes: {} } as unknown as EncryptionChange, cluster, flags, signal);
+  await refuseForeign(cluster, signal);
+  await withoutLeases(cluster, flags, signal);
   const findings = await lookAtAll(cluster.nodes, await observe(cluster, signal), signal);
   await refuseSickEtcd(cluster, signal);
   const ring = await keyRingFiles(cluster, state).read(signal);
@@ -184,6 +228,15 @@ async function makeChange(kind: Wish['kind'], flags: Change, cluster: OpenCluste
   };
   const removeConfiguration = flags['remove-configuration'] ?? false;
   return changeFor({ wish, findings, ring, byRestart, removeConfiguration, random: systemRandom, kubernetesMinor: minor });
+}
+
+/** A distribution that writes the flags or the file itself would write over what is written here. */
+async function refuseForeign({ layout, nodes }: OpenCluster, signal: AbortSignal): Promise<void> {
+  for (const node of nodes) {
+    const { manifest } = await viewOf(node, signal);
+    const refusal = changeRefusal(layout, { flags: manifest, staticPod: true });
+    if (refusal !== undefined) throw new Fault('usage', refusal);
+  }
 }
 
 async function refuseSickEtcd({ etcd }: OpenCluster, signal: AbortSignal): Promise<void> {
@@ -239,6 +292,9 @@ function fileText(path: string): string {
   }
 }
 
+const kubeadmAdvice =
+  'kubeadm writes the manifest of kube-apiserver anew at each upgrade, from the ConfigMap kubeadm-config in kube-system: make its apiServer.extraArgs and extraVolumes say the same as the manifests now.';
+
 function ended(
   shown: Shown,
   change: EncryptionChange,
@@ -252,6 +308,7 @@ function ended(
       ...(change.newKeys.length === 0 ? [] : [`New key: ${change.newKeys.join(', ')}.`]),
       `Keys that are no longer used are kept in the list of keys, sealed by ${state.archivePath}: keep a copy of it off this machine.`,
       advice,
+      ...(change.kind === 'enable' || change.removeConfiguration ? [kubeadmAdvice] : []),
     ].join('\n'),
   );
 }

@@ -7,8 +7,8 @@ import { systemClock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import { systemRandom } from '../../crypto/random.ts';
 import type { ManagedNode } from '../../etcd/manager/managed-node.ts';
-import { type Fleet, readFleet } from '../../etcd/nodes/fleet.ts';
-import { type LayoutName, layoutOf } from '../../etcd/nodes/layout.ts';
+import { type Fleet, type NodeSpec, readFleet } from '../../etcd/nodes/fleet.ts';
+import { type Layout, type LayoutName, layoutOf } from '../../etcd/nodes/layout.ts';
 import { type ApiserverManifest, readManifest } from '../../etcd/nodes/manifest.ts';
 import type { ControlPlaneNode } from '../../etcd/nodes/node.ts';
 import { openNode } from '../../etcd/nodes/open-node.ts';
@@ -34,11 +34,14 @@ export interface ClusterOptions {
 
 export interface OpenCluster {
   readonly fleet: Fleet;
+  readonly layout: Layout;
   readonly nodes: readonly [ManagedNode, ...ManagedNode[]];
   /** At the address of the kubeconfig. */
   readonly client: KubeClient;
   readonly etcd: EtcdClient;
   readonly root: string;
+  /** Resources that lie in another etcd (`--etcd-servers-overrides`), which is not read here. */
+  readonly elsewhere: readonly string[];
   close(): Promise<void>;
 }
 
@@ -60,6 +63,7 @@ export async function openCluster(options: ClusterOptions, signal: AbortSignal):
       specs.map(async (spec): Promise<{ readonly node: ManagedNode; readonly manifest: ApiserverManifest }> => {
         const files = await openNode(spec, waysOf(client), signal);
         opened.push(files);
+        const name = await hostNameOf(spec, files, fleet, signal);
         const manifest = await manifestOn(files, spec.manifest, fleet.layout, signal);
         const url = manifest.advertiseUrl;
         if (url === undefined)
@@ -70,14 +74,15 @@ export async function openCluster(options: ClusterOptions, signal: AbortSignal):
         const { folder } = spec;
         const stateFolder = posix.join(posix.dirname(folder), 'casemate-etcd');
         const apiserver = clientAt({ ...connection, server: url });
-        return { node: { name: spec.name, files, manifestPath: spec.manifest, configFolder: folder, stateFolder, apiserver }, manifest };
+        return { node: { name, files, manifestPath: spec.manifest, configFolder: folder, stateFolder, apiserver }, manifest };
       }),
     );
     const [first, ...more] = nodes;
     if (first === undefined) throw new Fault('usage', 'no node is left: name one that is not evicted');
     const etcd = await etcdOf(options, first.node, first.manifest, signal);
     return {
-      ...{ fleet, client, etcd },
+      ...{ fleet, client, etcd, layout: layoutOf(fleet.layout) },
+      elsewhere: first.manifest.etcd.overrides.map(({ resource }) => resource),
       nodes: [first.node, ...more.map(({ node }) => node)],
       root: first.manifest.etcd.prefix,
       async close() {
@@ -92,8 +97,15 @@ export async function openCluster(options: ClusterOptions, signal: AbortSignal):
   }
 }
 
+/** RKE's file may name a node by its address; its kube-apiserver is known by its host name. */
+async function hostNameOf({ name }: NodeSpec, files: ControlPlaneNode, { encryption }: Fleet, signal: AbortSignal): Promise<string> {
+  if (encryption === undefined) return name;
+  const file = await files.read('/proc/sys/kernel/hostname', signal);
+  return file?.bytes.toString('utf8').trim() || name;
+}
+
 /** A named file, else one of the usual names in this folder, else this machine as the only node. */
-function fleetOf(options: ClusterOptions): Fleet {
+export function fleetOf(options: ClusterOptions): Fleet {
   const { config = process.env['RKE_CONFIG'] } = options;
   const path = config ?? ['casemate-etcd.yaml', 'cluster.yml'].find((usual) => existsSync(usual));
   if (path === undefined) return thisNode(options);
@@ -117,18 +129,18 @@ function thisNode({ manifest, folder }: ClusterOptions): Fleet {
   return { layout: 'kubeadm', nodes: [{ name: hostname(), access: { type: 'local' }, manifest: path, folder: folder ?? layout.folder }] };
 }
 
-async function connectionOf({ kubeconfig, context }: ClusterOptions, fleet: Fleet): Promise<Connection> {
+export async function connectionOf({ kubeconfig, context }: ClusterOptions, fleet: Fleet): Promise<Connection> {
   const named = kubeconfig ?? fleet.kubeconfig;
   const usual = layoutOf(fleet.layout).kubeconfig;
   const local = named === undefined && process.env['KUBECONFIG'] === undefined && existsSync(usual) ? usual : undefined;
   return findConnection({ kubeconfig: named ?? local, context, env: process.env, now: systemClock.monotonic });
 }
 
-function clientAt(connection: Connection): KubeClient {
+export function clientAt(connection: Connection): KubeClient {
   return createKubeClient({ connection, fieldManager, proxies: process.env, now: systemClock.monotonic });
 }
 
-function waysOf(client: KubeClient) {
+export function waysOf(client: KubeClient) {
   return {
     random: systemRandom,
     now: systemClock.now,
@@ -143,6 +155,13 @@ async function manifestOn(files: ControlPlaneNode, path: string, layout: LayoutN
   const { own } = layoutOf(layout);
   const advice = own === undefined ? 'name its path in the nodes file' : `here ${layout} itself is in charge: ${own.command}`;
   throw new Fault('not-found', `there is no static pod of kube-apiserver at ${path} on ${files.name}; ${advice}`);
+}
+
+/** What `work` reads lies in this etcd. Throws Fault `usage` where a part of it does not: nothing would be found there, and it would look well. */
+export function refuseElsewhere({ elsewhere }: Pick<OpenCluster, 'elsewhere'>, resources: readonly string[]): void {
+  const missed = resources.filter((resource) => elsewhere.includes(resource));
+  if (missed.length > 0)
+    throw new Fault('usage', `${missed.join(', ')} lies in another etcd (--etcd-servers-overrides), which is not read: leave it out`);
 }
 
 /** With the certificate that kube-apiserver shows, from the node that it stands on; its loopback is reached through the node. */

@@ -1,14 +1,14 @@
 // Puts together what a change works with: an open cluster, this machine's folder, the copies on the nodes, the lock.
 
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import type { EncryptionConfig } from '../../etcd/config/encryption-config.ts';
 import { readEncryptionConfig } from '../../etcd/config/read-config.ts';
 import { changeKind, type EncryptionChange } from '../../etcd/manager/change.ts';
 import type { ChangeContext, KeyRingFiles } from '../../etcd/manager/change-context.ts';
 import { withKeys, withRetired } from '../../etcd/manager/key-ring.ts';
-import { newestRing, nodeJournal, putRing, ringOn } from '../../etcd/manager/state-files.ts';
+import { newestRing, nodeJournal, putRing, ringOn, textOfRing } from '../../etcd/manager/state-files.ts';
 import { saveSnapshot } from '../../etcd/snapshots/save.ts';
 import { manifestPath } from '../../etcd/snapshots/snapshot-manifest.ts';
 import type { JournalRecord } from '../../journal/journal.ts';
@@ -63,6 +63,11 @@ export function keyRingFiles({ nodes }: Pick<OpenCluster, 'nodes'>, state: State
       await state.writeRing(ring);
       await Promise.all(nodes.map((node) => putRing(node, ring, signal)));
     },
+    async everywhere(ring, signal) {
+      const text = textOfRing(ring);
+      const copies = [await state.readRing(), ...(await Promise.all(nodes.map((node) => ringOn(node, signal))))];
+      return copies.every((copy) => copy !== undefined && textOfRing(copy) === text);
+    },
     async archived(change, ring, signal) {
       const at = new Date(systemClock.now()).toISOString();
       const [before, after] = [configOf(change.configs.write), configOf(change.configs.final)];
@@ -97,6 +102,10 @@ export function snapshotStep(cluster: OpenCluster, state: State, change: Encrypt
     done: async () => existsSync(manifestPath(path)),
     async run(report, signal) {
       mkdirSync(state.snapshots, { recursive: true, mode: 0o700 });
+      // What an interrupted run has left under this change's own name.
+      for (const name of readdirSync(state.snapshots))
+        if (name.startsWith(`.${basename(path)}.`) || name === basename(path))
+          rmSync(join(state.snapshots, name), { recursive: true, force: true });
       await saveSnapshot({
         ...{ source: cluster.etcd.snapshot(signal), path, configurations: texts.map(configOf), root: cluster.root, signal },
         cluster: await clusterUid(cluster, signal),

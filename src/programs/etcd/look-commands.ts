@@ -5,8 +5,7 @@ import { Ending } from '../../cli/ending.ts';
 import type { FlagValues } from '../../cli/flags.ts';
 import { table } from '../../cli/output/columns.ts';
 import type { EncryptionConfig } from '../../etcd/config/encryption-config.ts';
-import { groupResourceOf } from '../../etcd/config/group-resource.ts';
-import { entryFor, writerOf } from '../../etcd/config/lookup.ts';
+import { keysOf, writerOf } from '../../etcd/config/lookup.ts';
 import { readEncryptionConfig } from '../../etcd/config/read-config.ts';
 import { changeKind } from '../../etcd/manager/change.ts';
 import { observe } from '../../etcd/manager/change-context.ts';
@@ -16,10 +15,10 @@ import { type NodeView, viewOf } from '../../etcd/manager/managed-node.ts';
 import { resourcesOf } from '../../etcd/manager/resources.ts';
 import { changeUnderWay, nodeJournal } from '../../etcd/manager/state-files.ts';
 import { scanResources } from '../../etcd/verify/scan.ts';
-import type { StoredForm } from '../../etcd/verify/stored-form.ts';
+import { sealedAs } from '../../etcd/verify/sealed-as.ts';
 import { namedLines, scanReport, tableLines } from '../../etcd/verify/table.ts';
 import { kindName } from '../../kube/object.ts';
-import { type OpenCluster, openCluster } from './cluster.ts';
+import { fleetOf, type OpenCluster, openCluster, refuseElsewhere } from './cluster.ts';
 import { keyRingFiles } from './context.ts';
 import type { clusterFlags, verifyFlags } from './flags.ts';
 import { formatOf, shownAs } from './show.ts';
@@ -29,6 +28,8 @@ type Look = FlagValues<typeof clusterFlags>;
 
 /** Resolves to the exit code: 1 when an object is not sealed as the configuration says. */
 export async function verify(flags: Look & FlagValues<typeof verifyFlags>, signal: AbortSignal): Promise<number> {
+  const distribution = await distributionOf(flags);
+  if (distribution !== undefined) return distribution.verify(flags, signal);
   const shown = shownAs(formatOf(flags.format));
   return withCluster(flags, signal, async (cluster) => {
     const config = await presentConfig(cluster, signal);
@@ -37,8 +38,14 @@ export async function verify(flags: Look & FlagValues<typeof verifyFlags>, signa
     const found = await resourcesOf(cluster.client, [...new Set(patterns)], signal);
     for (const note of found.notes) shown.note(note);
     const resources = found.resources.map(kindName);
+    refuseElsewhere(cluster, resources);
+    const keyNames = keysOf(config).map(({ name }) => name);
     const onProgress = ({ objects }: { readonly objects: number }) => shown.report({ step: 'verify', note: 'objects read', done: objects });
-    const scan = await scanResources(cluster.etcd, { root: cluster.root, resources, expected: sealedAs(config) }, { signal, onProgress });
+    const scan = await scanResources(
+      cluster.etcd,
+      { root: cluster.root, resources, expected: sealedAs(config), keyNames },
+      { signal, onProgress },
+    );
     shown.result(scanReport(scan), () =>
       [
         ...tableLines(scan),
@@ -53,13 +60,10 @@ export async function verify(flags: Look & FlagValues<typeof verifyFlags>, signa
   });
 }
 
-/** As the configuration of the nodes seals. */
-function sealedAs(config: EncryptionConfig): (resource: string, form: StoredForm) => boolean {
-  return (resource, { provider, key }) => {
-    const entry = entryFor(config, groupResourceOf(resource));
-    const writer = entry === undefined ? undefined : writerOf(entry);
-    return provider === (writer?.type ?? 'identity') && key === (writer?.name ?? '');
-  };
+/** k3s and RKE2 look after themselves: loaded where the nodes are theirs. */
+async function distributionOf(flags: Look): Promise<typeof import('./distribution.ts') | undefined> {
+  const { layout } = fleetOf(flags);
+  return layout === 'k3s' || layout === 'rke2' ? import('./distribution.ts') : undefined;
 }
 
 async function presentConfig({ nodes }: OpenCluster, signal: AbortSignal): Promise<EncryptionConfig> {
@@ -71,6 +75,8 @@ async function presentConfig({ nodes }: OpenCluster, signal: AbortSignal): Promi
 }
 
 export async function status(flags: Look, signal: AbortSignal): Promise<number> {
+  const distribution = await distributionOf(flags);
+  if (distribution !== undefined) return distribution.status(flags, signal);
   const prometheus = flags.format === 'prometheus';
   const shown = shownAs(prometheus ? 'table' : formatOf(flags.format));
   return withCluster(flags, signal, async (cluster) => {

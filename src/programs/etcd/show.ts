@@ -1,6 +1,7 @@
 // What `casemate etcd` prints while it works and at its end: for people on a terminal, in lines elsewhere, as JSON for machines.
 
 import { Ending } from '../../cli/ending.ts';
+import { createProgress, type Progress } from '../../cli/output/progress.ts';
 import type { EncryptionChange } from '../../etcd/manager/change.ts';
 import { phases } from '../../etcd/manager/change.ts';
 import type { Plan, StepProgress } from '../../journal/plan.ts';
@@ -19,18 +20,16 @@ export interface Shown {
   result(value: unknown, people: () => string): void;
 }
 
-const barWidth = 30;
+/** Milliseconds between two JSON lines of one step. */
 const linesEvery = 2_000;
 
 /** Progress goes to stderr and results to stdout, so that results can be piped. */
 export function shownAs(format: Format): Shown {
-  const terminal = process.stderr.isTTY === true && format === 'table';
-  let open = false;
+  const bars = stepBars();
   let step = '';
   let last = 0;
   const line = (text: string) => {
-    if (open) process.stderr.write('\r\u001b[K');
-    open = false;
+    bars.clear();
     process.stderr.write(`${text}\n`);
   };
   return {
@@ -38,29 +37,44 @@ export function shownAs(format: Format): Shown {
     report(progress) {
       const first = progress.step !== step;
       const counted = progress.done !== undefined;
-      const now = performance.now();
-      if (!first && counted && !terminal && now - last < linesEvery) return;
       step = progress.step;
+      if (first || !counted) bars.end();
+      if (format === 'table') return counted ? bars.advance(progress) : line(`${progress.step.padEnd(stepWidth)} ${progress.note}`);
+      const now = performance.now();
+      if (!first && counted && now - last < linesEvery) return;
       last = now;
-      if (format === 'json') return line(JSON.stringify(progress));
-      const text = textOf(progress);
-      if (!terminal || !counted) return line(text);
-      process.stderr.write(`\r\u001b[K${text}`);
-      open = true;
+      line(JSON.stringify(progress));
     },
     result(value, people) {
-      if (open) process.stderr.write('\n');
-      open = false;
+      bars.end();
       process.stdout.write(`${format === 'json' ? JSON.stringify(value, undefined, 2) : people()}\n`);
     },
   };
 }
 
-function textOf({ step, note, done, total }: StepProgress): string {
-  if (done === undefined) return `${step.padEnd(20)} ${note}`;
-  if (total === undefined || total === 0) return `${step.padEnd(20)} ${done} ${note}`;
-  const filled = Math.min(barWidth, Math.round((barWidth * done) / total));
-  return `${step.padEnd(20)} [${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}] ${done}/${total} ${note}`;
+const stepWidth = 20;
+
+/** One bar after the other: each step that counts has its own. */
+function stepBars() {
+  const output = { isTerminal: process.stderr.isTTY === true, write: (text: string | Uint8Array) => void process.stderr.write(text) };
+  const width = () => process.stderr.columns ?? 80;
+  const titleOf = (step: string) => (output.isTerminal ? step.padEnd(stepWidth) : step);
+  let bar: Progress | undefined;
+  let complete = false;
+  return {
+    advance({ step, note, done = 0, total }: StepProgress) {
+      bar ??= createProgress({ output, format: 'text', title: titleOf(step), now: () => performance.now(), width });
+      complete = total === undefined || done >= total;
+      bar.advance({ done, total, note });
+    },
+    clear: () => bar?.clear(),
+    /** What was waited for leaves no bar behind: it would stay at what was not there yet. */
+    end() {
+      if (complete) bar?.end();
+      else bar?.clear();
+      bar = undefined;
+    },
+  };
 }
 
 /** Keys are shown by their name alone. */
