@@ -2,6 +2,7 @@
 
 import { Fault } from '../src/base/fault.ts';
 import { clusterBenchOptions, clusterBenchUsage } from './cluster-options.ts';
+import { etcdBenchOptions, etcdBenchUsage } from './etcd-options.ts';
 import { kmsBenchOptions, kmsBenchUsage } from './kms-options.ts';
 import { leasesBenchOptions, leasesBenchUsage, runLeasesSuite } from './leases-suite.ts';
 import { serverBenchOptions, serverBenchUsage } from './options.ts';
@@ -36,6 +37,14 @@ const suites: Readonly<Record<string, Suite>> = {
       // Loaded for this suite alone: it needs what only the tests of clusters need.
       const { runClusterSuite } = await import('./cluster-suite.ts');
       await runClusterSuite(options, (text) => void process.stdout.write(text), signal);
+    },
+  },
+  etcd: {
+    usage: etcdBenchUsage,
+    async run(words, signal) {
+      const options = etcdBenchOptions(words);
+      const { runEtcdSuite } = await import('./etcd-suite.ts');
+      await runEtcdSuite(options, (text) => void process.stdout.write(text), signal);
     },
   },
   kms: {
