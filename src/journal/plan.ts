@@ -23,7 +23,7 @@ export interface Step {
   done(signal: AbortSignal): Promise<boolean>;
   /** Resolves when the world has taken it. A Fault stops the plan here; `resume` goes on with this very step. */
   run(report: Report, signal: AbortSignal): Promise<void>;
-  /** Puts back what the step has changed, as far as it was done; steps without it change nothing that must be put back. */
+  /** Puts back what the step has changed, as far as it was done, if at all; steps without it change nothing that must be put back. */
   undo?(report: Report, signal: AbortSignal): Promise<void>;
   /** From its beginning on the plan can only go forward. */
   readonly pointOfNoReturn?: true | undefined;

@@ -136,6 +136,32 @@ describe('a plan', () => {
     expect(valuesOf(world)).toEqual(new Set(['new']));
   });
 
+  test('is taken back as a whole by a copy of the journal that is older than what was done', async () => {
+    const world = oldWorld();
+    const journal = memoryJournal();
+    const plan = planOver(world, () => undefined, [
+      {},
+      {},
+      { pointOfNoReturn: true, run: () => Promise.reject(new Fault('unavailable', 'away')) },
+    ]);
+    await resume(plan, optionsOver(journal), signal).catch(() => undefined);
+    expect(world.get('two.2')).toBe('new');
+    const older = memoryJournal({ ...((await journal.read(signal)) as JournalRecord), step: 'one' });
+    await abort(plan, optionsOver(older), signal);
+    expect(valuesOf(world)).toEqual(new Set(['old']));
+  });
+
+  test('is not taken back when the journal stands at a step that it does not have', async () => {
+    const world = oldWorld();
+    const plan = planOver(world, () => undefined);
+    const record: JournalRecord = { version: 1, id: plan.id, kind: 'test', state: 'running', change: {}, step: 'write/cp9', at: '' };
+    const journal = memoryJournal(record);
+    world.set('one.1', 'new');
+    await expect(abort(plan, optionsOver(journal), signal)).rejects.toMatchObject({ code: 'usage' });
+    expect(world.get('one.1')).toBe('new');
+    expect((await journal.read(signal))?.state).toBe('running');
+  });
+
   test('does not believe a step that says it ran when the world does not show it', async () => {
     const idle: Partial<Step> = { run: async () => undefined };
     const running = resume(

@@ -58,18 +58,21 @@ export async function resume(plan: Plan, options: RunOptions, signal: AbortSigna
 
 /**
  * Undoes what was done, the last step first. Throws Fault `usage` when the plan is past the point from which it can only go
- * forward; nothing is changed then.
+ * forward, or when the journal stands at a step that the plan does not have; nothing is changed then.
  */
 export async function abort(plan: Plan, options: RunOptions, signal: AbortSignal): Promise<void> {
   const { journal, report } = options;
   const record = await journal.read(signal);
-  const reached = record?.id === plan.id ? plan.steps.findIndex(({ name }) => name === record.step) : -1;
+  const at = record?.id === plan.id ? record.step : undefined;
+  const reached = plan.steps.findIndex(({ name }) => name === at);
   const last = plan.steps.findIndex(({ pointOfNoReturn }) => pointOfNoReturn === true);
+  if (at !== undefined && reached === -1)
+    throw new Fault('usage', `the journal stands at ${at}, which is no step of this plan, so nobody knows whether it may be taken back`);
   if (record?.state !== 'aborting' && last !== -1 && reached >= last)
     throw new Fault('usage', `it is too late to abort: ${lastTitle(plan.steps[last])} has begun; resume it, and then change back`);
-  // The step at which an abort was itself interrupted is undone once more, and all before it.
-  await enter(options, plan, 'aborting', record?.step === undefined ? undefined : { step: record.step, mark: undefined }, signal);
-  for (const step of plan.steps.slice(0, reached + 1).toReversed()) {
+  await enter(options, plan, 'aborting', at === undefined ? undefined : { step: at, mark: undefined }, signal);
+  // Not only up to the step of the journal: a copy of it may be older than what was done.
+  for (const step of plan.steps.slice(0, last === -1 ? undefined : last).toReversed()) {
     signal.throwIfAborted();
     if (step.undo === undefined) continue;
     report({ step: step.name, note: `undoing: ${step.title}` });

@@ -10,6 +10,7 @@ import {
   clusterFlags,
   disableFlags,
   enableFlags,
+  restoreFlags,
   runFlags,
   scheduleFlags,
   snapshotFileFlags,
@@ -115,9 +116,11 @@ const verbs: Readonly<Record<string, Verb>> = {
     help: 'Opens every object of the snapshot with the configuration and the archive, and names the keys that are missing.',
     examples: {
       'With the archive': 'etcd snapshot restore-check -configuration=config.yaml -state=/var/lib/casemate/etcd /var/backups/etcd.db',
+      'And write the configuration that opens it':
+        'etcd snapshot restore-check -configuration=config.yaml -state=/var/lib/casemate/etcd -write-configuration=restore.yaml /var/backups/etcd.db',
     },
     argument: 'FILE',
-    flags: snapshotFileFlags,
+    flags: restoreFlags,
     run: async (flags, file, signal) => (await snapshots()).restoreCheck(flags, file, signal),
   }),
 };
@@ -178,7 +181,8 @@ async function done(work: Promise<void>): Promise<number> {
 }
 
 function told(message: string, code = 1): number {
-  process.stderr.write(`${message}\n`);
+  // A bar may stand there.
+  process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${message}\n`);
   return code;
 }
 

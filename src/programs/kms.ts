@@ -1,4 +1,4 @@
-// The KMS plugin of kube-apiserver as a program: `kms serve` runs it, `kms check` tells what is wrong with its configuration.
+// The KMS plugin of kube-apiserver as a program: `kms serve` runs it, `kms check` tries its keys, and further verbs bring it to a cluster.
 
 import { Fault } from '../base/fault.ts';
 import { jsonLog, type LogLevel, logLevels } from '../base/log.ts';
@@ -20,15 +20,18 @@ const serveFlags = {
 const checkFlags = { config } as const;
 
 /** Resolves to the exit code, when the plugin has ended. */
-export function kms(words: readonly string[]): Promise<number> {
+export async function kms(words: readonly string[]): Promise<number> {
   const [first = ''] = words;
+  // A plugin that runs on every node has nothing of what reaches nodes and clusters in its memory.
+  if (['install', 'uninstall', 'doctor'].includes(first))
+    return (await import('./kms/cluster-verbs.ts')).runClusterVerb(first, words.slice(1));
   // As `/k8s-kms-plugin -f=…` is called, whose place it takes.
   const [verb, rest] = first.startsWith('-') ? ['serve', words] : [first, words.slice(1)];
   return asProgramWithVerbs(kmsHelp, words, () => {
     if (verb === 'serve') return serve(rest);
     if (verb === 'check') return check(rest);
     const name = nameOfCommand();
-    throw new Ending(`there is no ${JSON.stringify(verb)} here; use ${name} kms serve or ${name} kms check`);
+    throw new Ending(`there is no ${JSON.stringify(verb)} here; use ${name} kms serve, check, install, uninstall or doctor`);
   });
 }
 
@@ -63,9 +66,10 @@ function levelOf(given: string): LogLevel {
 }
 
 export const kmsHelp = (name: string): string =>
-  programHelp(`${name} kms serve|check [options]`, {
-    help: 'Seals and opens the keys of kube-apiserver, as its KMS plugin (v2 and v1 on one unix socket). "serve" runs until it is told to end; "check" reads the configuration, asks each key to seal and open something, and says what it found.',
+  programHelp(`${name} kms serve|check|install|uninstall|doctor [options]`, {
+    help: 'Seals and opens the keys of kube-apiserver, as its KMS plugin (v2 and v1 on one unix socket). "serve" runs until it is told to end; "check" reads the configuration, asks each key to seal and open something, and says what it found. "install", "uninstall" and "doctor" put the plugin on control-plane nodes, take it off again, and tell what is wrong; each shows its own flags with -h.',
     examples: {
+      'Put it on this control-plane node': 'kms install -local -image=casemate:0.1.0',
       'Serve what a configuration says': 'kms serve -config=/etc/casemate/kms.hcl',
       "Take the place of JD Cloud's plugin": 'kms -f=/etc/kubernetes/kms/jdcloud/jdcloud-kms-plugin.json',
     },

@@ -201,7 +201,7 @@ async function openRegisters(parts: UnsealedParts, foundation: Foundation) {
   const rotation = createRotation({ barrier, clock, log: log.with({ logger: 'barrier' }) });
   const versions = createVersionHistory({ storage: barrier, clock, version: parts.version, founded: foundation.created });
 
-  const hostFor = hostMaker(parts, { cached, serialise, storageOf });
+  const hostFor = hostMaker(parts, { cache, cached, serialise, storageOf });
   return {
     cache,
     cached,
@@ -277,7 +277,7 @@ const settingsBytes = 8 * 2 ** 20;
 
 function hostMaker(
   { clock, random, log, ttl }: UnsealedParts,
-  { cached, serialise, storageOf }: Pick<Host, 'cached' | 'serialise'> & Pick<Unsealed, 'storageOf'>,
+  { cache, cached, serialise, storageOf }: Pick<Host, 'cached' | 'serialise'> & Pick<Unsealed, 'cache' | 'storageOf'>,
 ): (current: () => MountRecord) => Host {
   return (current) => {
     const record = current();
@@ -286,6 +286,8 @@ function hostMaker(
       mount: () => ({ ...current(), path: requestPath(current()), options: current().options ?? {} }),
       storage: storageOf(record),
       cached: (key, decode) => cached(prefix + key, decode),
+      cachedWithin: (transaction, key, decode) => cache.getWithin(transaction, { prefix, key }, decode),
+      putCached: (transaction, key, value, encode) => cache.putWithin(transaction, { prefix, key }, value, encode),
       serialise: (key, work) => serialise(prefix + key, work),
       ttl: () => effectiveTtl(current(), ttl),
       clock,

@@ -31,11 +31,11 @@ export function changesSince(
   keysOf: (number: number) => readonly string[] | undefined,
 ): Changes | 'overrun' {
   if (position > head) return 'overrun';
-  const keys = new Set<string>();
+  const keys = new Map<string, number>();
   for (let number = head; number > position; number--) {
     const changed = keysOf(number);
     if (changed === undefined) return 'overrun';
-    for (const key of changed) keys.add(key);
+    for (const key of changed) if (!keys.has(key)) keys.set(key, number);
   }
-  return { head, keys: [...keys] };
+  return { head, keys };
 }

@@ -16,10 +16,29 @@ export interface Reader {
   list(prefix: string, options?: ListOptions): Promise<string[]>;
 }
 
+/** Number of the commit that wrote an entry last; 0 where there is none. */
+export type Version = number;
+
+export interface Entry {
+  readonly version: Version;
+  /** The bytes belong to the caller. */
+  readonly value: Uint8Array;
+}
+
 /** What `transact` hands to its work: reads see the transaction's own writes, writes happen at commit. */
 export interface Transaction extends Reader {
   put(key: string, value: Uint8Array): void;
   delete(key: string): void;
+  /**
+   * Whether the entry still is the one that `read` or a commit gave this version; false for a key that the transaction wrote
+   * itself. It counts as a read of the entry, without its bytes.
+   */
+  unchanged(key: string, version: Version): Promise<boolean>;
+  /**
+   * `then` hears the version of all that the transaction wrote, once it is durable and visible, before `transact` resolves.
+   * It hears nothing of a run that lost, or that wrote nothing. It must not throw.
+   */
+  committed(then: (version: Version) => void): void;
 }
 
 /**
@@ -28,6 +47,8 @@ export interface Transaction extends Reader {
  * Fault `invalid-request` for a key that is empty, longer than `maxKeyBytes`, or holds NUL.
  */
 export interface Storage extends Reader {
+  /** As `get`, with the version that `unchanged` takes. */
+  read(key: string): Promise<Entry | undefined>;
   put(key: string, value: Uint8Array): Promise<void>;
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;
@@ -52,13 +73,14 @@ export interface ChangeFeed {
    * since it stands in front of every cached read.
    */
   head(): number | Promise<number>;
-  /** The keys that the commits after `position` wrote or deleted; `overrun` when the ring no longer holds them. */
+  /** What the commits after `position` wrote or deleted; `overrun` when the ring no longer holds them. */
   since(position: number): Promise<Changes | 'overrun'>;
 }
 
 export interface Changes {
   readonly head: number;
-  readonly keys: readonly string[];
+  /** Each key with the newest commit that wrote or deleted it. */
+  readonly keys: ReadonlyMap<string, Version>;
 }
 
 /** Bytes of UTF-8: LMDB's 1,978, less what the barrier and the mounts put in front. */

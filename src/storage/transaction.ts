@@ -3,11 +3,8 @@
 import { Fault } from '../base/fault.ts';
 import { checkKey, checkPrefix } from './keys.ts';
 import { listOver, type Written } from './overlay.ts';
-import type { ListOptions, Transaction } from './storage.ts';
+import type { ListOptions, Transaction, Version } from './storage.ts';
 import type { Turns } from './turns.ts';
-
-/** Number of the commit that wrote an entry last; 0 where there is none. */
-export type Version = number;
 
 export interface Versioned {
   readonly version: Version;
@@ -34,14 +31,18 @@ export interface Proposal {
   readonly urgent: boolean;
 }
 
+/** What became of a proposal: the key or prefix that has changed since it was read, or the version of what was written. */
+export type Outcome = { readonly lost: string } | { readonly lost: undefined; readonly version: Version };
+
 /** What a backend gives so that transactions can run on it. */
 export interface Committer {
   read(key: string): Versioned | Promise<Versioned>;
+  version(key: string): Version | Promise<Version>;
   list(prefix: string, options: ListOptions): Listed | Promise<Listed>;
   /** The key or prefix that has changed since it was read, or undefined when all reads still hold together. */
   check(proposal: Proposal): string | undefined | Promise<string | undefined>;
   /** As `check`, and writes when all reads hold. Resolves when the writes are durable and visible. */
-  commit(proposal: Proposal): Promise<string | undefined>;
+  commit(proposal: Proposal): Promise<Outcome>;
 }
 
 /** Two processes that want the same entry lose to each other again and again by chance: seven losses of eight are usual then. */
@@ -64,9 +65,9 @@ export async function runTransaction<T>(committer: Committer, turns: Turns, work
   throw new Fault('conflict', 'the entry kept changing while it was being written; try again');
 }
 
-type Outcome<T> = { readonly lost: undefined; readonly result: T } | { readonly lost: string };
+type Attempt<T> = { readonly lost: undefined; readonly result: T } | { readonly lost: string };
 
-async function attempt<T>(committer: Committer, work: (transaction: Transaction) => Promise<T>, urgent: boolean): Promise<Outcome<T>> {
+async function attempt<T>(committer: Committer, work: (transaction: Transaction) => Promise<T>, urgent: boolean): Promise<Attempt<T>> {
   const record = createRecord(committer, urgent);
   let result: T;
   try {
@@ -79,9 +80,16 @@ async function attempt<T>(committer: Committer, work: (transaction: Transaction)
   } finally {
     record.end();
   }
-  const lost =
-    record.torn() ?? (await (record.proposal.writes.size === 0 ? committer.check(record.proposal) : committer.commit(record.proposal)));
-  return lost === undefined ? { lost, result } : { lost };
+  const torn = record.torn();
+  if (torn !== undefined) return { lost: torn };
+  if (record.proposal.writes.size === 0) {
+    const lost = await committer.check(record.proposal);
+    return lost === undefined ? { lost, result } : { lost };
+  }
+  const outcome = await committer.commit(record.proposal);
+  if (outcome.lost !== undefined) return outcome;
+  record.tell(outcome.version);
+  return { lost: undefined, result };
 }
 
 interface Record {
@@ -90,18 +98,25 @@ interface Record {
   /** The key that gave two different versions within this attempt. */
   torn(): string | undefined;
   end(): void;
+  /** Tells everyone who waits for the commit. */
+  tell(version: Version): void;
 }
 
 function createRecord(committer: Committer, urgent: boolean): Record {
   const reads = new Map<string, Version>();
   const lists: ListRead[] = [];
   const writes = new Map<string, Uint8Array | undefined>();
+  const listeners: ((version: Version) => void)[] = [];
   let torn: string | undefined;
   let ended = false;
   const write = (key: string, value: Uint8Array | undefined): void => {
     if (ended) throw new Fault('internal', 'a transaction was used after its end');
     checkKey(key);
     writes.set(key, value);
+  };
+  const saw = (key: string, version: Version): void => {
+    if ((reads.get(key) ?? version) !== version) torn = key;
+    reads.set(key, version);
   };
   const source = async (prefix: string, options: ListOptions): Promise<string[]> => {
     const listed = await committer.list(prefix, options);
@@ -114,13 +129,21 @@ function createRecord(committer: Committer, urgent: boolean): Record {
     end: () => {
       ended = true;
     },
+    tell(version) {
+      for (const listener of listeners) listener(version);
+    },
     transaction: {
       async get(key) {
         if (writes.has(key)) return copied(writes.get(key));
         const { version, value } = await committer.read(key);
-        if ((reads.get(key) ?? version) !== version) torn = key;
-        reads.set(key, version);
+        saw(key, version);
         return value;
+      },
+      async unchanged(key, version) {
+        if (writes.has(key)) return false;
+        const now = await committer.version(key);
+        saw(key, now);
+        return now === version;
       },
       async list(prefix, options = {}) {
         checkPrefix(prefix);
@@ -128,6 +151,7 @@ function createRecord(committer: Committer, urgent: boolean): Record {
       },
       put: (key, value) => write(key, copied(value)),
       delete: (key) => write(key, undefined),
+      committed: (then) => void listeners.push(then),
     },
   };
 }

@@ -17,17 +17,21 @@ export function within(storage: Storage, prefix: string): Storage {
     ...reader(whole),
     put: (key, value) => whole.put(place(key), value),
     delete: (key) => whole.delete(place(key)),
+    unchanged: async (key, version) => whole.unchanged(place(key), version),
+    committed: (then) => whole.committed(then),
   });
   const feed: ChangeFeed = {
     head: () => storage.feed.head(),
     async since(position) {
       const changes = await storage.feed.since(position);
       if (changes === 'overrun') return changes;
-      return { head: changes.head, keys: changes.keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)) };
+      const below = [...changes.keys].filter(([key]) => key.startsWith(prefix));
+      return { head: changes.head, keys: new Map(below.map(([key, version]) => [key.slice(prefix.length), version])) };
     },
   };
   return {
     ...reader(storage),
+    read: async (key) => storage.read(place(key)),
     put: async (key, value) => storage.put(place(key), value),
     delete: async (key) => storage.delete(place(key)),
     transact: (work) => storage.transact((whole) => work(transaction(whole))),

@@ -69,7 +69,7 @@ async function answers(store: Storage, operations: readonly Operation[]): Promis
   const given: unknown[] = [];
   for (const wanted of operations) given.push(await perform(store, wanted));
   const changes = await store.feed.since(start);
-  return [...given, await everything(store, ''), changes === 'overrun' ? changes : inByteOrder(changes.keys)];
+  return [...given, await everything(store, ''), changes === 'overrun' ? changes : inByteOrder([...changes.keys.keys()])];
 }
 
 async function perform(store: Storage, wanted: Operation): Promise<unknown> {
@@ -140,6 +140,8 @@ function modelStore(): Storage {
   };
   return {
     ...reader(() => entries),
+    // Versions are numbers of commits, which a model does not have.
+    read: () => Promise.reject(new Error('the model has no versions')),
     put: async (wanted, value) => apply(entries, changed, wanted, value),
     delete: async (wanted) => apply(entries, changed, wanted, undefined),
     async transact(work) {
@@ -149,11 +151,13 @@ function modelStore(): Storage {
         ...reader(() => copy),
         put: (wanted, value) => apply(copy, touched, wanted, value),
         delete: (wanted) => apply(copy, touched, wanted, undefined),
+        unchanged: async () => false,
+        committed: () => {},
       });
       entries = copy;
       for (const wanted of touched) changed.add(wanted);
       return result;
     },
-    feed: { head: () => 0, since: async () => ({ head: 0, keys: [...changed] }) },
+    feed: { head: () => 0, since: async () => ({ head: 0, keys: new Map([...changed].map((wanted) => [wanted, 0])) }) },
   };
 }

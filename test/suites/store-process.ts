@@ -13,6 +13,12 @@ async function increment(storage: Storage, key: string, times: number): Promise<
     });
 }
 
+/** Through the channel of processes goes JSON. */
+async function changesSince(storage: Storage, position: number): Promise<unknown> {
+  const changes = await storage.feed.since(position);
+  return changes === 'overrun' ? changes : { head: changes.head, keys: [...changes.keys.keys()] };
+}
+
 async function answer(storage: Storage, question: Question): Promise<unknown> {
   switch (question.ask) {
     case 'get':
@@ -26,7 +32,7 @@ async function answer(storage: Storage, question: Question): Promise<unknown> {
     case 'head':
       return storage.feed.head();
     case 'since':
-      return storage.feed.since(question.position);
+      return changesSince(storage, question.position);
   }
 }
 

@@ -6,7 +6,8 @@ import { Fault } from '../../base/fault.ts';
 import { sha256Hex } from '../../crypto/hash.ts';
 import type { Step } from '../../journal/plan.ts';
 import { readEncryptionConfig } from '../config/read-config.ts';
-import { withEncryption } from '../nodes/manifest-edit.ts';
+import { readManifest } from '../nodes/manifest.ts';
+import { withEncryption, withGates } from '../nodes/manifest-edit.ts';
 import { withShownFolder } from '../nodes/manifest-folders.ts';
 import { draftMark } from '../nodes/node-scripts.ts';
 import { bareNodes, type EncryptionChange, hashesFrom, type Phase, phases } from './change.ts';
@@ -68,13 +69,8 @@ export function convergedStep(context: ChangeContext, phase: Phase, only?: Manag
         const refused = states.filter(
           (state) => state.known && !wanted.has(state.hash ?? '') && state.refused > (refusals.get(state.node) ?? 0),
         );
-        if (refused.length > 0)
-          await takeBack(
-            context,
-            phase,
-            refused.map(({ node }) => node),
-            signal,
-          );
+        const behind = states.flatMap((state) => (state.known && !wanted.has(state.hash ?? '') ? [state.node] : []));
+        if (refused.length > 0) await takeBack(context, phase, { refused: refused.map(({ node }) => node), behind }, signal);
         if (missing.length > 0 && clock.monotonic() > end) throw frozen(phase, missing);
       }
     },
@@ -112,7 +108,13 @@ function frozen(phase: Phase, missing: readonly string[]): Fault {
 /** Gives a node this configuration, in whichever way its kube-apiserver takes one. */
 export async function load(context: ChangeContext, { node, view }: PlacedNode, text: string, signal: AbortSignal): Promise<void> {
   const { change } = context;
-  if (!change.byRestart && view.reloads) return replaceConfig(node, view, text, signal);
+  if (!change.byRestart && view.reloads) {
+    // A socket that its manifest does not show cannot be reached: the reload would be refused.
+    const shown = withPlugins(node, view.text, text);
+    const hash = view.config === undefined ? undefined : configHash(view.config);
+    if (shown !== view.text) await restartWith(node, view, { text: shown, hash, label: change.id }, context.waits, signal);
+    return replaceConfig(node, view, text, signal);
+  }
   const folder = view.reloads || view.configPath === undefined ? node.configFolder : posix.dirname(view.configPath);
   // A name of its own for each: the kubelet starts the pod anew because its manifest differs.
   const configPath = change.byRestart ? posix.join(folder, `enc-${sha256Hex(text).slice(0, 8)}.yaml`) : newConfigPath(node);
@@ -129,25 +131,44 @@ export function manifestWith(
   { text, configPath, automaticReload }: { readonly text: string; readonly configPath: string; readonly automaticReload: boolean },
 ): string {
   const path = `${node.manifestPath} on ${node.name}`;
-  const { config } = readEncryptionConfig(text, { path: configPath });
-  const kms = config.resources.flatMap(({ providers }) => providers.flatMap((provider) => (provider.type === 'kms' ? [provider] : [])));
-  const folders = [...new Set(kms.map(({ endpoint }) => posix.dirname(endpoint.replace(/^unix:\/\//, ''))))];
-  const featureGates = kms.some(({ apiVersion }) => apiVersion === 'v1') ? { KMSv1: true } : {};
-  const edited = withEncryption(view.text, { configPath, folder: posix.dirname(configPath), automaticReload, featureGates, path });
-  return folders.reduce((each, folder, index) => withShownFolder(each, { folder, volumeName: `casemate-socket-${index}`, path }), edited);
+  const edited = withEncryption(view.text, { configPath, folder: posix.dirname(configPath), automaticReload, path });
+  return withPlugins(node, edited, text);
 }
 
-/** A configuration that a kube-apiserver has refused is taken away again: at its next start it would not come up with it. */
-async function takeBack(context: ChangeContext, phase: Phase, nodes: readonly string[], signal: AbortSignal): Promise<never> {
+/** A manifest that shows the sockets of a configuration's KMS plugins, with the gate that KMS v1 needs. */
+function withPlugins(node: ManagedNode, manifest: string, text: string): string {
+  const path = `${node.manifestPath} on ${node.name}`;
+  const { config } = readEncryptionConfig(text, { path: 'the configuration' });
+  const kms = config.resources.flatMap(({ providers }) => providers.flatMap((provider) => (provider.type === 'kms' ? [provider] : [])));
+  const folders = [...new Set(kms.map(({ endpoint }) => posix.dirname(endpoint.replace(/^unix:\/\//, ''))))];
+  const gates = kms.some(({ apiVersion }) => apiVersion === 'v1') ? withGates(manifest, { KMSv1: true }, path) : manifest;
+  return folders.reduce((each, folder) => withShownFolder(each, { folder, volumeName: socketVolume(folder), path }), gates);
+}
+
+/** One folder, one name: another plugin may follow later. */
+function socketVolume(folder: string): string {
+  return `casemate-socket-${sha256Hex(folder).slice(0, 8)}`;
+}
+
+/**
+ * A configuration that a kube-apiserver has refused is taken away again: at its next start it would not come up with it. So it is from
+ * those that have not looked at it yet: what one refuses the next one may refuse as well.
+ */
+async function takeBack(
+  context: ChangeContext,
+  phase: Phase,
+  { refused, behind }: { readonly refused: readonly string[]; readonly behind: readonly string[] },
+  signal: AbortSignal,
+): Promise<never> {
   const previous = phases[phases.indexOf(phase) - 1];
   for (const node of context.nodes) {
-    if (!nodes.includes(node.name)) continue;
+    if (!behind.includes(node.name)) continue;
     const text = previous === undefined ? context.change.nodes[node.name]?.config : context.change.configs[previous];
     if (text !== undefined) await replaceConfig(node, await viewOf(node, signal), text, signal);
   }
   throw new Fault(
     'unavailable',
-    `${nodes.join(', ')} refused the new configuration and runs on with the old one, which was put back there: a KMS plugin that does not answer is the usual cause, and kube-apiserver's log tells it. When that is mended, "casemate etcd resume" goes on`,
+    `${refused.join(', ')} refused the new configuration and runs on with the old one, which was put back there: a KMS plugin that does not answer is the usual cause, and kube-apiserver's log tells it. When that is mended, "casemate etcd resume" goes on`,
     { fields: { frozen: true } },
   );
 }
@@ -162,6 +183,9 @@ async function putBack(context: ChangeContext, node: ManagedNode, signal: AbortS
     return removeOwnFiles(context.change, node, signal);
   }
   const hash = before.config === undefined ? undefined : configHash(before.config);
+  const mount = readManifest(before.manifest, { path: node.manifestPath }).encryptionMount;
+  if (before.config !== undefined && 'nodePath' in mount && mount.nodePath === view.configPath && view.config !== before.config)
+    await replaceConfig(node, view, before.config, signal);
   if (view.text !== before.manifest)
     await restartWith(node, view, { text: before.manifest, hash, label: `${context.change.id}-undone` }, context.waits, signal);
   await removeOwnFiles(context.change, node, signal);

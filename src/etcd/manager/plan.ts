@@ -8,10 +8,11 @@ import { withoutEncryption } from '../nodes/manifest-edit.ts';
 import type { ChangeKind, EncryptionChange } from './change.ts';
 import { changeKind } from './change.ts';
 import type { ChangeContext } from './change-context.ts';
+import { kmsKeyStep } from './kms-key-step.ts';
 import type { ManagedNode } from './managed-node.ts';
 import { restartWith, viewOf } from './managed-node.ts';
 import { convergedStep, ownFiles, phaseStep, removeOwnFiles, untilRunsAsBefore } from './phase-steps.ts';
-import { currentKmsKeys, probeStep, proofStep, rewriteStep } from './seal-steps.ts';
+import { probeStep, proofStep, rewriteStep } from './seal-steps.ts';
 import { ringOn } from './state-files.ts';
 
 const titles: Readonly<Record<ChangeKind, string>> = {
@@ -72,16 +73,7 @@ function announced(context: ChangeContext, step: Step): Step {
 }
 
 function kekSteps(context: ChangeContext): readonly Step[] {
-  const agreed: Step = {
-    name: 'key-id/converged',
-    title: 'every KMS plugin names the same key to its kube-apiserver',
-    seconds: 60,
-    done: async (signal) => (await currentKmsKeys(context, signal)).size > 0,
-    run: async () => {
-      throw new Fault('unavailable', 'no kube-apiserver tells which key its KMS plugin has; only KMS v2 does');
-    },
-  };
-  return [agreed, { ...rewriteStep(context), pointOfNoReturn: true }, proofStep(context, 'verify')];
+  return [kmsKeyStep(context), { ...rewriteStep(context), pointOfNoReturn: true }, proofStep(context, 'verify')];
 }
 
 /** Keys are durable on every node before any of them is used. */
@@ -129,7 +121,7 @@ function archiveStep(context: ChangeContext): Step {
         left.every((paths) => paths.length === 0) &&
         (await keys.everywhere(ring, signal)) &&
         JSON.stringify(ring.keys.map(({ fingerprint, retired }) => [fingerprint, retired])) ===
-        JSON.stringify(wanted.keys.map(({ fingerprint, retired }) => [fingerprint, retired]))
+          JSON.stringify(wanted.keys.map(({ fingerprint, retired }) => [fingerprint, retired]))
       );
     },
     async run(_report, signal) {

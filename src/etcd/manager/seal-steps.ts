@@ -68,7 +68,7 @@ export function rewriteStep(context: ChangeContext): Step {
   return {
     name,
     title: `everything of ${context.change.patterns.join(', ')} is written anew`,
-    done: async (signal) => done || (await reached(context, 'final', signal)),
+    done: async (signal) => done || (await reached(context, 'final', signal, 'some')),
     async run(report, signal) {
       const resources = await concreteResources(context, signal);
       const [one, ...more] = context.nodes.map(({ apiserver }) => apiserver);
@@ -114,10 +114,10 @@ export function proofStep(context: ChangeContext, name: 'verify' | 'verify-again
               `${resource} ${namespace === undefined ? '' : `${namespace}/`}${object} (${formText(form)})`,
           );
         const which = `${some.join('; ')}${count > some.length ? '; …' : ''}`;
-        if (name === 'verify-again') await backToWrite(context, report, signal);
+        const opened = await backToWrite(context, { step: name, report }, signal);
         throw new Fault(
           'conflict',
-          name === 'verify'
+          !opened
             ? `${count} objects are not sealed as they should be, so no key is taken away: ${which}. "casemate etcd verify" names all of them; when they can be written, "casemate etcd resume" goes on`
             : `${count} objects were sealed in the old way after everything was written anew, by a kube-apiserver that came with an old configuration: ${which}. Every node can open them again, and "casemate etcd resume" writes them anew`,
           { fields: { frozen: true } },
@@ -129,19 +129,25 @@ export function proofStep(context: ChangeContext, name: 'verify' | 'verify-again
   };
 }
 
-/** `write` seals as `final` does, and opens what `final` has forgotten. */
-async function backToWrite(context: ChangeContext, report: Report, signal: AbortSignal): Promise<void> {
+/** `write` seals as `final` does, and opens what `final` has forgotten. Resolves to whether a node had come to `final`. */
+async function backToWrite(
+  context: ChangeContext,
+  { step, report }: { readonly step: string; readonly report: Report },
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!(await reached(context, 'final', signal, 'some'))) return false;
   const text = context.change.configs.write;
   for (const node of context.nodes) {
     const place = await placeOf(context, node, signal);
     if (place.view.config === text) continue;
-    report({ step: 'verify-again', note: `kube-apiserver on ${node.name} opens what was sealed before once more` });
+    report({ step, note: `kube-apiserver on ${node.name} opens what was sealed before once more` });
     await load(context, place, text, signal);
   }
   const { clock, reload } = context.waits;
   const all = new Set([configHash(text)]);
   for (const end = clock.monotonic() + reload; clock.monotonic() < end; await pause(500, undefined, { signal }))
-    if (notConverged(await observe(context, signal), all).length === 0) return;
+    if (notConverged(await observe(context, signal), all).length === 0) break;
+  return true;
 }
 
 /** Counts what the change is about, and names what is not sealed as its final configuration says. */
@@ -190,11 +196,16 @@ async function concreteResources(context: ChangeContext, signal: AbortSignal): P
   return (await atAny(context, (client) => resourcesOf(client, context.change.patterns, signal), signal)).resources;
 }
 
-/** Whether every node has come to this phase: then what lies before it is done. */
-async function reached(context: ChangeContext, phase: (typeof phases)[number], signal: AbortSignal): Promise<boolean> {
+/** Whether the nodes have come to this phase: then what lies before it is done. */
+async function reached(
+  context: ChangeContext,
+  phase: (typeof phases)[number],
+  signal: AbortSignal,
+  which: 'every' | 'some' = 'every',
+): Promise<boolean> {
   if (context.change.kind === 'key-encryption-key') return false;
   const places = await placesOf(context, signal);
-  return places.every((place) => place.phase >= phases.indexOf(phase));
+  return places[which]((place) => place.phase >= phases.indexOf(phase));
 }
 
 export function formText({ provider, key, keyId }: StoredForm): string {

@@ -72,9 +72,14 @@ function united(...lists: readonly (readonly Provider[])[]): readonly Provider[]
   const all: Provider[] = [];
   for (const provider of lists.flat()) {
     const missing = withoutKnownKeys(provider, all);
-    if (missing !== undefined && !all.some((known) => isDeepStrictEqual(known, missing))) all.push(missing);
+    if (missing !== undefined && !all.some((known) => isSame(known, missing))) all.push(missing);
   }
   return all;
+}
+
+/** A field that is not given, and one that is given as nothing, are the same. */
+function isSame(one: Provider, other: Provider): boolean {
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
 }
 
 function withoutKnownKeys(provider: Provider, all: readonly Provider[]): Provider | undefined {

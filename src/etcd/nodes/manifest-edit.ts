@@ -42,7 +42,12 @@ export function withEncryption(text: string, edit: EncryptionEdit): string {
   const mounted = withFolderMount(text, edit, path);
   const named = withFlag(mounted, configFlag, configPath, path);
   const reloaded = edit.automaticReload ? withFlag(named, reloadFlag, 'true', path) : withoutFlag(named, reloadFlag, path);
-  return Object.entries(edit.featureGates ?? {}).reduce((each, [gate, on]) => withGate(each, gate, on, path), reloaded);
+  return withGates(reloaded, edit.featureGates ?? {}, path);
+}
+
+/** The text with these feature gates set, beside those that stand there. */
+export function withGates(text: string, gates: Readonly<Record<string, boolean>>, path: string): string {
+  return Object.entries(gates).reduce((each, [gate, on]) => withGate(each, gate, on, path), text);
 }
 
 /** The text without the two flags, and without the mount and the volume that showed the file, unless they show more than that. */

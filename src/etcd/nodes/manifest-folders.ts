@@ -19,10 +19,9 @@ export function withShownFolder(text: string, { folder, volumeName, path = 'the 
   const before = readManifest(text, { path });
   if (before.nodePathOf(plain) === plain) return text;
   const { apiserver, containers } = podContent(text, path);
-  const mounts = ['spec', 'containers', apiserver, 'volumeMounts'] as const;
-  const mount = { name: volumeName, mountPath: plain };
-  const mounted =
-    containers[apiserver]?.volumeMounts?.some(({ mountPath }) => mountPath === plain) === true ? text : appended(text, mounts, mount, path);
+  // Whoever shows another folder of the node there means it.
+  if (containers[apiserver]?.volumeMounts?.some(({ mountPath }) => mountPath === plain) === true) return text;
+  const mounted = appended(text, ['spec', 'containers', apiserver, 'volumeMounts'], { name: volumeName, mountPath: plain }, path);
   const volume = { name: volumeName, hostPath: { path: plain, type: 'DirectoryOrCreate' } };
   return appended(mounted, ['spec', 'volumes'], volume, path);
 }

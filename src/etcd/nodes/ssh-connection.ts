@@ -183,11 +183,11 @@ async function runOn(
   client.on('close', gone);
   try {
     if (signal.aborted) stop();
-    openSession(client, command, signal).then((opened) => {
+    openSession(client, command, signal, (opened) => {
       channel = opened;
       if (signal.aborted) opened.destroy();
       else collect(opened, way, stdin).then(resolve, reject);
-    }, reject);
+    }).catch(reject);
     return await promise;
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
@@ -198,13 +198,20 @@ async function runOn(
   }
 }
 
-/** A session that has ended counts at sshd for a moment longer than here, so that it may say no. Then nothing was run. */
-async function openSession(client: Client, command: string, signal: AbortSignal): Promise<ClientChannel> {
+/**
+ * A session that has ended counts at sshd for a moment longer than here, so that it may say no. Then nothing was run. `begin` is
+ * called from within: the end of a quick command may stand in the very packet that says that it was begun.
+ */
+async function openSession(client: Client, command: string, signal: AbortSignal, begin: (opened: ClientChannel) => void): Promise<void> {
   const end = performance.now() + sessionPatience.within;
   for (;;)
     try {
-      return await new Promise((resolve, reject) => {
-        client.exec(command, (error, opened) => (error === undefined ? resolve(opened) : reject(error)));
+      return await new Promise<void>((resolve, reject) => {
+        client.exec(command, (error, opened) => {
+          if (error !== undefined) return reject(error);
+          begin(opened);
+          resolve();
+        });
       });
     } catch (thrown) {
       if (!isOpenFailure(thrown) || signal.aborted || performance.now() > end) throw thrown;

@@ -1,6 +1,7 @@
 // `casemate etcd enable`, `rotate-key`, `disable`, `resume` and `abort`: looks at all, asks, writes down, and takes the plan through.
 
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import { Ending } from '../../cli/ending.ts';
@@ -19,7 +20,7 @@ import type { Wish } from '../../etcd/manager/target.ts';
 import { changeRefusal } from '../../etcd/nodes/layout.ts';
 import type { JournalRecord } from '../../journal/journal.ts';
 import { abort as abortPlan, resume as resumePlan } from '../../journal/runner.ts';
-import { leases } from '../../kube/kinds.ts';
+import { type Lease, leases } from '../../kube/kinds.ts';
 import { type OpenCluster, openCluster } from './cluster.ts';
 import { confirmed } from './confirm.ts';
 import { contextOf, keyRingFiles, runOptions, snapshotStep } from './context.ts';
@@ -60,6 +61,7 @@ export async function resume(flags: Run, signal: AbortSignal): Promise<void> {
   await withAll(flags, 'changes', signal, async (cluster, state) => {
     await locked(cluster, state, shown, signal, async (both) => {
       const record = await recordOf(cluster, state, both);
+      await settleOwn(record, state, both);
       if (record === undefined) return endLeft(cluster, state, shown, both);
       if (record.state === 'aborting') throw new Fault('usage', 'this change is being taken back: "casemate etcd abort" goes on with that');
       await state.journal.write(record, both);
@@ -79,6 +81,7 @@ export async function abort(flags: Run, signal: AbortSignal): Promise<void> {
   await withAll(flags, 'changes', signal, async (cluster, state) => {
     await locked(cluster, state, shown, signal, async (both) => {
       const record = await recordOf(cluster, state, both);
+      await settleOwn(record, state, both);
       if (record === undefined) return endLeft(cluster, state, shown, both);
       const change = await takenUp(changeIn(record.change), cluster, flags, both);
       // A step of a node that is gone is none of the plan; these two come before everything that cannot be taken back.
@@ -102,7 +105,7 @@ async function withAll(
   const state = await openState(flags.state ?? '', purpose);
   const own = async () => {
     const record = await state.journal.read(signal);
-    return record?.kind === changeKind && (record.state === 'running' || record.state === 'aborting') ? record : undefined;
+    return record !== undefined && isOpen(record) ? record : undefined;
   };
   try {
     // Who is gone for good is said once in a change.
@@ -146,7 +149,8 @@ async function endLeft(cluster: OpenCluster, state: State, shown: Shown, signal:
   const copies = await Promise.all(cluster.nodes.map((node) => nodeJournal(node).read(signal)));
   const holdsKeys = (record: JournalRecord | undefined) =>
     record !== undefined && record.id === own?.id && Object.keys((record.change as EncryptionChange).configs).length > 0;
-  if (own === undefined || ![own, ...copies].some(holdsKeys)) throw new Fault('usage', 'no change is under way, here or on the nodes');
+  if (own === undefined || isOpen(own) || ![own, ...copies].some(holdsKeys))
+    throw new Fault('usage', 'no change is under way, here or on the nodes');
   await closeCopies(cluster, state, signal);
   shown.result({ id: own.id, state: own.state }, () => `The change ${own.id} was at its end; now it is closed on all nodes.`);
 }
@@ -179,13 +183,27 @@ async function recordOf({ nodes }: OpenCluster, state: State, signal: AbortSigna
   return found !== undefined && own?.id === found.id ? own : found;
 }
 
+/** What another machine has taken to its end is over here as well, and its keys need not lie here. */
+async function settleOwn(record: JournalRecord | undefined, state: State, signal: AbortSignal): Promise<void> {
+  const own = await state.journal.read(signal);
+  if (own === undefined || !isOpen(own) || own.id === record?.id) return;
+  await state.journal.write({ ...own, state: 'finished', change: withoutKeys(own.change as EncryptionChange) }, signal);
+}
+
+function isOpen({ kind, state }: JournalRecord): boolean {
+  return kind === changeKind && (state === 'running' || state === 'aborting');
+}
+
+/** Keys stand in the configuration and, sealed, in the list of keys: a journal that is closed needs none. */
+function withoutKeys(change: EncryptionChange): unknown {
+  return { ...change, configs: {}, nodes: {} };
+}
+
 /** The end is written down on the nodes as well: otherwise their copies would say that the change is under way. */
 async function closeCopies({ nodes }: OpenCluster, state: State, signal: AbortSignal): Promise<void> {
   const record = await state.journal.read(signal);
-  // Keys stand in the configuration and, sealed, in the list of keys: a journal that is closed needs none.
   if (record === undefined) return;
-  const change = record.change as EncryptionChange;
-  const closed = { ...record, change: { ...change, configs: {}, nodes: {} } };
+  const closed = { ...record, change: withoutKeys(record.change as EncryptionChange) };
   await Promise.all(nodes.map((node) => nodeJournal(node).write(closed, signal)));
   await state.journal.write(closed, signal);
 }
@@ -198,6 +216,19 @@ async function takenUp(change: EncryptionChange, cluster: OpenCluster, flags: Ru
   return taken;
 }
 
+/** Milliseconds: a kube-apiserver renews its identity Lease every ten seconds (k8s.io/kubernetes pkg/controlplane/apiserver/server.go). */
+const deadAfter = 15_000;
+
+/** Throws Fault `usage` for one that lives: its Lease would be back at once, and it would seal with what the others forget. */
+async function refuseLiving({ client }: OpenCluster, host: string, seen: Lease, signal: AbortSignal): Promise<void> {
+  const ref = { namespace: 'kube-system', name: seen.metadata.name ?? '' };
+  for (const end = systemClock.monotonic() + deadAfter; systemClock.monotonic() < end; await pause(1_000, undefined, { signal })) {
+    const now = await client.get(leases, ref, { signal });
+    if (now !== undefined && now.spec?.renewTime !== seen.spec?.renewTime)
+      throw new Fault('usage', `kube-apiserver on ${host} lives, so it is not gone for good: end it there before it is evicted`);
+  }
+}
+
 /** Evicted nodes lose their identity Lease. */
 async function withoutLeases(cluster: OpenCluster, { 'evict-node': evict }: Run, signal: AbortSignal): Promise<void> {
   for (const host of evict) {
@@ -206,6 +237,7 @@ async function withoutLeases(cluster: OpenCluster, { 'evict-node': evict }: Run,
       { namespace: 'kube-system', labels: `apiserver.kubernetes.io/identity=kube-apiserver,kubernetes.io/hostname=${host}` },
       { signal },
     );
+    await Promise.all(items.map((lease) => refuseLiving(cluster, host, lease, signal)));
     for (const { metadata } of items)
       await cluster.client.remove(leases, { namespace: 'kube-system', name: metadata.name ?? '' }, { signal });
   }

@@ -18,6 +18,8 @@ import type { Connection } from '../../kube/connection.ts';
 import { findConnection } from '../../kube/find-connection.ts';
 
 export interface ClusterOptions {
+  /** This machine as the only node, whatever files lie in this folder. */
+  readonly local?: boolean | undefined;
   readonly config?: string | undefined;
   readonly kubeconfig?: string | undefined;
   readonly context?: string | undefined;
@@ -106,6 +108,7 @@ async function hostNameOf({ name }: NodeSpec, files: ControlPlaneNode, { encrypt
 
 /** A named file, else one of the usual names in this folder, else this machine as the only node. */
 export function fleetOf(options: ClusterOptions): Fleet {
+  if (options.local === true) return thisNode(options);
   const { config = process.env['RKE_CONFIG'] } = options;
   const path = config ?? ['casemate-etcd.yaml', 'cluster.yml'].find((usual) => existsSync(usual));
   if (path === undefined) return thisNode(options);

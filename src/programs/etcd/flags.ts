@@ -66,6 +66,13 @@ export const snapshotFileFlags = {
   format: text('table or json.', { default: 'table' }),
 } as const;
 
+export const restoreFlags = {
+  ...snapshotFileFlags,
+  'write-configuration': text(
+    'Write the configuration to this file, with the keys of the archive that the snapshot needs: they open and seal nothing.',
+  ),
+} as const;
+
 export const scheduleFlags = {
   every: duration('Print a CronJob that rotates so often, and change nothing: 30d, 12h.'),
   image: text('Image of the CronJob.', { default: 'casemate:0.1.0' }),

@@ -57,13 +57,13 @@ const stepWidth = 20;
 /** One bar after the other: each step that counts has its own. */
 function stepBars() {
   const output = { isTerminal: process.stderr.isTTY === true, write: (text: string | Uint8Array) => void process.stderr.write(text) };
-  const width = () => process.stderr.columns ?? 80;
-  const titleOf = (step: string) => (output.isTerminal ? step.padEnd(stepWidth) : step);
+  // A terminal of no known width has 0.
+  const width = () => process.stderr.columns || 80;
   let bar: Progress | undefined;
   let complete = false;
   return {
     advance({ step, note, done = 0, total }: StepProgress) {
-      bar ??= createProgress({ output, format: 'text', title: titleOf(step), now: () => performance.now(), width });
+      bar ??= createProgress({ output, format: 'text', title: step, now: () => performance.now(), width });
       complete = total === undefined || done >= total;
       bar.advance({ done, total, note });
     },

@@ -8,19 +8,23 @@ import type { FlagValues } from '../../cli/flags.ts';
 import { table } from '../../cli/output/columns.ts';
 import type { EncryptionConfig } from '../../etcd/config/encryption-config.ts';
 import { readEncryptionConfig } from '../../etcd/config/read-config.ts';
+import { renderEncryptionConfig } from '../../etcd/config/render.ts';
 import { archivedKeys } from '../../etcd/manager/key-ring.ts';
 import { viewOf } from '../../etcd/manager/managed-node.ts';
 import { type Inspection, inspectSnapshot } from '../../etcd/snapshots/inspect.ts';
 import type { NamedKey } from '../../etcd/snapshots/known-keys.ts';
 import { checkRestore, nameOfNeed } from '../../etcd/snapshots/restore-check.ts';
+import { restoreConfig } from '../../etcd/snapshots/restore-config.ts';
 import { saveSnapshot } from '../../etcd/snapshots/save.ts';
+import { replaceFile } from '../../journal/file-journal.ts';
 import { clusterUid } from './context.ts';
-import type { clusterFlags, snapshotFileFlags } from './flags.ts';
+import type { clusterFlags, restoreFlags, snapshotFileFlags } from './flags.ts';
 import { withCluster } from './look-commands.ts';
 import { formatOf, shownAs } from './show.ts';
 import { openState } from './state.ts';
 
 type FileFlags = FlagValues<typeof snapshotFileFlags>;
+type RestoreFlags = FlagValues<typeof restoreFlags>;
 
 export async function save(flags: FlagValues<typeof clusterFlags>, path: string, signal: AbortSignal): Promise<number> {
   const shown = shownAs(formatOf(flags.format));
@@ -55,15 +59,17 @@ export async function inspect(flags: FileFlags, path: string, signal: AbortSigna
 }
 
 /** Throws Fault `usage` with the names of the keys that are missing. */
-export async function restoreCheck(flags: FileFlags, path: string, signal: AbortSignal): Promise<number> {
+export async function restoreCheck(flags: RestoreFlags, path: string, signal: AbortSignal): Promise<number> {
   const shown = shownAs(formatOf(flags.format));
-  const { inspection, fromArchive, ofPlugins } = await checkRestore(path, {
-    configuration: configurationOf(flags),
-    archive: await archiveOf(flags, signal),
-    signal,
-  });
+  const [configuration, archive, written] = [configurationOf(flags), await archiveOf(flags, signal), flags['write-configuration']];
+  const { inspection, fromArchive, ofPlugins } = await checkRestore(path, { configuration, archive, signal });
+  if (written !== undefined) {
+    const comments = [`Opens the snapshot ${path} with keys of the archive. It holds keys.`];
+    await replaceFile(written, renderEncryptionConfig(restoreConfig(configuration, fromArchive, archive), { comments }));
+  }
+  const place = written === undefined ? 'to be added to the configuration before (-write-configuration=FILE does)' : `added in ${written}`;
   const words = [
-    ...fromArchive.map((need) => `From the archive, to be added to the configuration before: ${nameOfNeed(need)}`),
+    ...fromArchive.map((need) => `From the archive, ${place}: ${nameOfNeed(need)}`),
     ...ofPlugins.map((need) => `To be held by the plugin: ${nameOfNeed(need)}`),
   ];
   shown.result({ ...(inspectionValue(inspection) as object), from_archive: fromArchive, of_plugins: ofPlugins }, () =>

@@ -43,6 +43,7 @@ function asBackend(barrier: Barrier, below: Backend): Backend {
   const within = (transaction: Transaction): Transaction => ({ ...transaction, list: listing(transaction) });
   return {
     get: barrier.get,
+    read: barrier.read,
     put: barrier.put,
     delete: barrier.delete,
     list: listing(barrier),
@@ -120,6 +121,7 @@ describe('a sealed barrier', () => {
     expect(barrier.sealed).toBe(true);
     const acts: Record<string, () => Promise<unknown>> = {
       get: () => barrier.get('a'),
+      read: () => barrier.read('a'),
       list: () => barrier.list(''),
       put: () => barrier.put('a', bytes('y')),
       delete: () => barrier.delete('a'),
@@ -141,6 +143,15 @@ describe('a sealed barrier', () => {
     expect(await barrier.initialized()).toBe(true);
     await barrier.unseal(rootKey);
     expect(text(await barrier.get('a'))).toBe('x');
+  });
+
+  it('does not even tell a transaction that began before whether an entry has changed', async () => {
+    await barrier.put('a', bytes('x'));
+    const asking = barrier.transact(async (transaction) => {
+      barrier.seal();
+      return transaction.unchanged('a', 0);
+    });
+    await expectFault('sealed', () => asking);
   });
 
   it('does not open with another root key', async () => {

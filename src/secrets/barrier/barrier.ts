@@ -104,6 +104,11 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
     const entry = await reader.get(key);
     return entry === undefined ? undefined : openEntry(key, entry);
   };
+  const read: Storage['read'] = async (key) => {
+    unsealed();
+    const entry = await storage.read(key);
+    return entry === undefined ? undefined : { version: entry.version, value: await openEntry(key, entry.value) };
+  };
   const list = async (reader: Pick<Storage, 'list'>, prefix: string, options?: ListOptions): Promise<string[]> => {
     unsealed();
     return reader.list(prefix, options);
@@ -121,6 +126,11 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
     list: (prefix, options) => list(below, prefix, options),
     put: (key, value) => below.put(key, sealEntry(key, value)),
     delete: (key) => below.delete(key),
+    async unchanged(key, version) {
+      unsealed();
+      return below.unchanged(key, version);
+    },
+    committed: (then) => below.committed(then),
   });
   const info = (): KeyInfo => {
     const { newest } = unsealed();
@@ -189,6 +199,7 @@ export function openBarrier({ storage, random, clock }: BarrierParts): Barrier {
     opensWith: async (rootKey) => (await load(rootKey)) !== undefined,
     keyInfo: info,
     get: (key) => get(storage, key),
+    read,
     list: (prefix, options) => list(storage, prefix, options),
     async put(key, value) {
       const entry = sealEntry(key, value);

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { RandomBytes } from '../../base/random.ts';
 import type { Contract, HandlersFor, Verb } from '../../schema/contract.ts';
-import type { Storage } from '../../storage/storage.ts';
+import type { Storage, Transaction } from '../../storage/storage.ts';
 
 /** `create` and `update` are both the contract's `write`. */
 export type Operation = 'read' | 'list' | 'scan' | 'create' | 'update' | 'patch' | 'delete' | 'help';
@@ -165,6 +165,17 @@ export interface Host {
    * The pipeline has compared the change feed before the handler runs, so a handler may trust it.
    */
   readonly cached: Cached;
+  /**
+   * As `cached`, for a transaction of `storage`: the entry counts as read, and what is remembered of it is taken while it is still
+   * the same. The same rules hold for what it returns.
+   */
+  readonly cachedWithin: <T extends object>(
+    transaction: Transaction,
+    key: string,
+    decode: (bytes: Uint8Array) => T,
+  ) => Promise<T | undefined>;
+  /** Puts `value`, and remembers it for `cached` once it is written. From then on nobody may change it; `encode` must lose nothing of it. */
+  readonly putCached: <T extends object>(transaction: Transaction, key: string, value: T, encode: (value: T) => Uint8Array) => void;
   /** Runs works on one key one after the other, in order of arrival, within this process. */
   readonly serialise: <T>(key: string, work: () => Promise<T>) => Promise<T>;
   /** Effective TTLs of the mount, seconds. */

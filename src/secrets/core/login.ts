@@ -34,8 +34,8 @@ export function createLogin(parts: LoginParts): Login {
     if (mount.table !== 'auth')
       throw new Fault('internal', 'internal error', { cause: new Error('a secret engine answered with a login') });
     const { token: limits } = terms;
-    if (!addressAllowed(limits.boundCidrs, life.wire.remoteAddress)) throw new Fault('permission-denied', 'permission denied');
-    const subject = await subjectOf(parts, terms, mount);
+    if (!addressAllowed(limits.boundCidrs, life.wire.remoteAddress)) throw denied(life, 'bound_cidrs');
+    const subject = await subjectOf(parts, life, terms, mount);
     const own = sanitizePolicies(limits.policies, !limits.noDefaultPolicy);
     const policies = subject === undefined ? own : subject.together(own);
     checkPolicies(policies);
@@ -47,7 +47,18 @@ export function createLogin(parts: LoginParts): Login {
   };
 }
 
-async function subjectOf({ entityFor, subjects }: LoginParts, terms: LoginTerms, mount: MountRecord): Promise<Subject | undefined> {
+/** The caller is told no more than anybody, the audit line says why. */
+function denied(life: Life, reason: 'bound_cidrs' | 'entity_disabled'): Fault {
+  life.denial = { reason };
+  return new Fault('permission-denied', 'permission denied');
+}
+
+async function subjectOf(
+  { entityFor, subjects }: LoginParts,
+  life: Life,
+  terms: LoginTerms,
+  mount: MountRecord,
+): Promise<Subject | undefined> {
   const { alias } = terms;
   if (alias === undefined) return undefined;
   if (alias.name === '') throw new Fault('engine-failed', 'missing name in alias');
@@ -58,10 +69,10 @@ async function subjectOf({ entityFor, subjects }: LoginParts, terms: LoginTerms,
     metadata: notEmpty(alias.metadata),
     groups: terms.groups ?? [],
   });
-  if (entity.disabled) throw new Fault('permission-denied', 'permission denied');
+  if (entity.disabled) throw denied(life, 'entity_disabled');
   const subject = await subjects.of(entity.id);
   // Deleted since; the next login makes another one.
-  if (subject === undefined) throw new Fault('permission-denied', 'permission denied');
+  if (subject === undefined) throw denied(life, 'entity_disabled');
   return subject;
 }
 

@@ -49,6 +49,21 @@ it('shows a write that was acknowledged in one process at once in the other', as
   }
 });
 
+it('runs the work again when another process wrote what was unchanged, and tells it from what it had read', async () => {
+  const [other] = start(1) as [StoreProcess];
+  const storage = await openLmdb({ path });
+  await storage.put('a', bytes('same'));
+  const version = (await storage.read('a'))?.version as number;
+  const seen: boolean[] = [];
+  await storage.transact(async (transaction) => {
+    seen.push(await transaction.unchanged('a', version));
+    if (seen.length === 1) await other.ask({ ask: 'put', key: 'a', value: 'same' });
+    transaction.put('b', bytes('x'));
+  });
+  expect(seen).toEqual([true, false]);
+  await storage.close();
+});
+
 it('names in the feed of one process what the other wrote, until it no longer knows', async () => {
   const [one, other] = start(2, { ringCapacity: 8 }) as [StoreProcess, StoreProcess];
   const position = (await one.ask({ ask: 'head' })) as number;

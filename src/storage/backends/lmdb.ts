@@ -31,6 +31,11 @@ export async function openLmdb(options: LmdbOptions): Promise<Backend> {
       checkKey(key);
       return snapshots.read(key);
     },
+    version(key) {
+      mustBeOpen();
+      checkKey(key);
+      return snapshots.version(key);
+    },
     list(prefix, wanted) {
       mustBeOpen();
       checkPrefix(prefix);
@@ -55,6 +60,10 @@ export async function openLmdb(options: LmdbOptions): Promise<Backend> {
       mustBeOpen();
       checkKey(key);
       return snapshots.read(key).value;
+    },
+    async read(key) {
+      const { version, value } = await committer.read(key);
+      return value === undefined ? undefined : { version, value };
     },
     list: async (prefix, wanted = {}) => (await committer.list(prefix, wanted)).names,
     put: (key, value) => write(key, Buffer.from(value)),

@@ -34,9 +34,9 @@ export function openMemory({ ringCapacity = 4_096 }: MemoryOptions = {}): Backen
     checkPrefix(prefix);
     return { names: childrenOf(keys.from, prefix, options), head: ring.head };
   };
-  const apply = (writes: Proposal['writes']): void => {
+  const apply = (writes: Proposal['writes']): number => {
     mustBeOpen();
-    if (writes.size === 0) return;
+    if (writes.size === 0) return ring.head;
     const version = ring.head + 1;
     for (const [key, value] of writes) {
       if (value !== undefined && !entries.has(key)) keys.add(key);
@@ -45,6 +45,7 @@ export function openMemory({ ringCapacity = 4_096 }: MemoryOptions = {}): Backen
       else entries.set(key, { version, value });
     }
     ring.push([...writes.keys()]);
+    return version;
   };
   const check = ({ reads, lists }: Proposal): string | undefined => {
     mustBeOpen();
@@ -55,17 +56,25 @@ export function openMemory({ ringCapacity = 4_096 }: MemoryOptions = {}): Backen
   };
   const committer: Committer = {
     read,
+    version(key) {
+      mustBeOpen();
+      checkKey(key);
+      return entries.get(key)?.version ?? 0;
+    },
     list,
     check,
     async commit(proposal) {
       const lost = check(proposal);
-      if (lost === undefined) apply(proposal.writes);
-      return lost;
+      return lost === undefined ? { lost, version: apply(proposal.writes) } : { lost };
     },
   };
 
   return {
     get: async (key) => (await read(key)).value,
+    async read(key) {
+      const { version, value } = await read(key);
+      return value === undefined ? undefined : { version, value };
+    },
     list: async (prefix, options = {}) => list(prefix, options).names,
     async put(key, value) {
       checkKey(key);

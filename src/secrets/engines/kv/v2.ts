@@ -4,7 +4,7 @@ import { kvV2 } from '../../../api/kv-v2.ts';
 import { formatGoDuration } from '../../../base/durations.ts';
 import { Fault } from '../../../base/fault.ts';
 import { rfc3339 } from '../../../base/times.ts';
-import type { Reader } from '../../../storage/storage.ts';
+import type { Transaction } from '../../../storage/storage.ts';
 import { type Answer, type EngineRequest, engine, type Host, type OpenEngine } from '../../core/engine.ts';
 import { mergePatch, skeleton } from './merge.ts';
 import { changeSettings, type MetadataInput } from './metadata.ts';
@@ -56,18 +56,16 @@ export function openV2(host: Host): OpenEngine {
     return found === undefined || found instanceof Promise || isSecret(found) ? found : freshSecret(path);
   };
 
-  /** Runs after all earlier changes of this secret; `change` returns undefined to leave it as it is. */
-  const edit = <T>(
-    path: string,
-    change: (before: Secret | undefined, transaction: Parameters<typeof addVersion>[0] & Reader) => T | Promise<T>,
-  ): Promise<T> => {
+  /** Runs after all earlier changes of this secret. `before` is shared: `change` makes another one of it. */
+  const edit = <T>(path: string, change: (before: Secret | undefined, transaction: Transaction) => T): Promise<T> => {
     if (path === '') throw new Fault('invalid-request', 'missing path');
     return host.serialise(path, () =>
-      storage.transact(async (transaction) => {
-        const stored = await transaction.get(secretKey(path));
-        return change(stored === undefined ? undefined : decodeSecret(stored), transaction);
-      }),
+      storage.transact(async (transaction) => change(await host.cachedWithin(transaction, secretKey(path), decodeSecret), transaction)),
     );
+  };
+  const put = (transaction: Transaction, path: string, secret: Secret): Secret => {
+    host.putCached(transaction, secretKey(path), secret, encodeSecret);
+    return secret;
   };
 
   const readLatest = (secret: Secret): Answer | undefined => {
@@ -99,11 +97,8 @@ export function openV2(host: Host): OpenEngine {
     const after = await edit(path, (before, transaction) => {
       const secret = before ?? newSecret(clock.now());
       checkCas(secret, mount, options);
-      return addVersion(transaction, path, secret, {
-        data: request.data['data'] === null ? null : data,
-        settings: mount,
-        now: clock.now(),
-      });
+      const given = request.data['data'] === null ? null : data;
+      return put(transaction, path, addVersion(transaction, path, secret, { data: given, settings: mount, now: clock.now() }));
     });
     return newestMetadata(after);
   };
@@ -114,7 +109,8 @@ export function openV2(host: Host): OpenEngine {
       const state = before?.versions.get(before.current);
       if (before === undefined || state === undefined || state.destroyed || isDeleted(state, clock.now())) return undefined;
       checkCas(before, mount, options);
-      return addVersion(transaction, path, before, { data: mergePatch(before.data, data), settings: mount, now: clock.now() });
+      const merged = mergePatch(before.data, data);
+      return put(transaction, path, addVersion(transaction, path, before, { data: merged, settings: mount, now: clock.now() }));
     });
     return after === undefined ? { status: 404 } : newestMetadata(after);
   };
@@ -126,14 +122,15 @@ export function openV2(host: Host): OpenEngine {
       const after = changeVersions(before, numbersOf(before), (state) =>
         state.destroyed || isDeleted(state, now) ? state : { ...state, deletion: now },
       );
-      transaction.put(secretKey(path), encodeSecret(after));
+      put(transaction, path, after);
     });
   const show = (path: string, numbers: readonly number[]) =>
     edit(path, (before, transaction) => {
       if (before === undefined) return;
-      transaction.put(
-        secretKey(path),
-        encodeSecret(changeVersions(before, numbers, (state) => (state.destroyed ? state : { ...state, deletion: 0 }))),
+      put(
+        transaction,
+        path,
+        changeVersions(before, numbers, (state) => (state.destroyed ? state : { ...state, deletion: 0 })),
       );
     });
   const destroy = (path: string, numbers: readonly number[]) =>
@@ -142,7 +139,7 @@ export function openV2(host: Host): OpenEngine {
       const { data, ...rest } = changeVersions(before, numbers, (state) => ({ ...state, destroyed: true }));
       for (const number of numbers)
         if (number !== before.current && before.versions.has(number)) transaction.delete(versionKey(path, number));
-      transaction.put(secretKey(path), encodeSecret(numbers.includes(before.current) || data === undefined ? rest : { ...rest, data }));
+      put(transaction, path, numbers.includes(before.current) || data === undefined ? rest : { ...rest, data });
     });
   const remove = (path: string) =>
     edit(path, (before, transaction) => {
@@ -153,7 +150,7 @@ export function openV2(host: Host): OpenEngine {
   const change = (path: string, input: MetadataInput, patching: boolean) =>
     edit(path, (before, transaction) => {
       if (before === undefined && patching) return false;
-      transaction.put(secretKey(path), encodeSecret(changeSettings(before ?? newSecret(clock.now()), input, patching)));
+      put(transaction, path, changeSettings(before ?? newSecret(clock.now()), input, patching));
       return true;
     });
 

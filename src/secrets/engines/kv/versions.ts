@@ -2,7 +2,7 @@
 
 import { Fault } from '../../../base/fault.ts';
 import type { Transaction } from '../../../storage/storage.ts';
-import { encode, encodeSecret, type Secret, type SecretData, secretKey, type VersionState, versionKey } from './secret.ts';
+import { encode, type Secret, type SecretData, type VersionState, versionKey } from './secret.ts';
 
 export interface MountSettings {
   readonly maxVersions: number;
@@ -32,7 +32,7 @@ function casOf(options: unknown): number | undefined {
   return cas;
 }
 
-/** Adds a version, moves the one before it to its own entry, and drops those that are too old. */
+/** Adds a version, moves the one before it to its own entry, and drops those that are too old. What it returns is still to be written. */
 export function addVersion(
   transaction: Pick<Transaction, 'put' | 'delete'>,
   path: string,
@@ -53,9 +53,7 @@ export function addVersion(
     transaction.delete(versionKey(path, old));
   }
   const oldest = number > keep ? number - keep + 1 : before.oldest;
-  const after: Secret = { ...before, current: number, oldest, updated: now, versions, data };
-  transaction.put(secretKey(path), encodeSecret(after));
-  return after;
+  return { ...before, current: number, oldest, updated: now, versions, data };
 }
 
 /** The shorter of mount and secret, where both say one. Seconds. */

@@ -35,6 +35,11 @@ function openKeyring(over: Partial<Host> = {}): Keyring {
       const stored = await storage.get(key);
       return stored === undefined ? undefined : decode(stored);
     },
+    cachedWithin: async (transaction, key, decode) => {
+      const stored = await transaction.get(key);
+      return stored === undefined ? undefined : decode(stored);
+    },
+    putCached: (transaction, key, value, encode) => transaction.put(key, encode(value)),
     serialise: createSerialiser(),
     ttl: () => ({ default: 0, max: 0 }),
     clock,

@@ -2,7 +2,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { Fault } from '../../../base/fault.ts';
-import type { Proposal } from '../../transaction.ts';
+import type { Outcome, Proposal } from '../../transaction.ts';
 import { type Environment, headKey } from './environment.ts';
 import { ringSlot, type Snapshots } from './snapshots.ts';
 
@@ -10,14 +10,14 @@ export interface GroupCommit {
   /** The key or prefix that changed since it was read. */
   check(proposal: Proposal): string | undefined;
   /** As `check`; writes when nothing changed, and resolves when the writes are durable and visible. */
-  commit(proposal: Proposal): Promise<string | undefined>;
+  commit(proposal: Proposal): Promise<Outcome>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
 }
 
 interface Waiting {
   readonly proposal: Proposal;
-  readonly resolve: (lost: string | undefined) => void;
+  readonly resolve: (outcome: Outcome) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -53,7 +53,7 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
   };
   const changedSince = (prefix: string, head: number): boolean => {
     const changes = snapshots.since(head);
-    return changes === 'overrun' || anyBelow(prefix, changes.keys);
+    return changes === 'overrun' || anyBelow(prefix, changes.keys.keys());
   };
 
   /** Tells those who lost from the others, and gives what the others write together. */
@@ -83,9 +83,11 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
         const { winners, losers, changed } = settle(left);
         left = winners;
         beaten.push(...losers);
-        if (changed.size > 0 && !(await writeAfter(environment, snapshots.head(), changed))) continue;
+        const version = snapshots.head() + 1;
+        if (changed.size > 0 && !(await writeNext(environment, version, changed))) continue;
         snapshots.renew();
-        for (const { resolve } of winners) resolve(undefined);
+        const outcome = { lost: undefined, version };
+        for (const { resolve } of winners) resolve(outcome);
         return;
       }
     } catch (thrown) {
@@ -95,7 +97,7 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
     } finally {
       leave();
       // Whoever lost must read again what has just been written, or would lose to it once more.
-      for (const { lost, resolve } of beaten) resolve(lost);
+      for (const { lost, resolve } of beaten) resolve({ lost });
     }
   };
   const work = async (): Promise<void> => {
@@ -128,10 +130,9 @@ export function createGroupCommit(environment: Environment, snapshots: Snapshots
   };
 }
 
-/** Resolves to false, with nothing written, when `head` is no longer the newest commit. */
-function writeAfter({ entries, feed, ringCapacity }: Environment, head: number, changed: Changed): Promise<boolean> {
-  const number = head + 1;
-  return feed.ifVersion(headKey, head, () => {
+/** Writes commit `number`. Resolves to false, with nothing written, when the newest commit is no longer the one before. */
+function writeNext({ entries, feed, ringCapacity }: Environment, number: number, changed: Changed): Promise<boolean> {
+  return feed.ifVersion(headKey, number - 1, () => {
     for (const [key, value] of changed) {
       if (value === undefined) void entries.remove(key);
       else void entries.put(key, value as Buffer, number);

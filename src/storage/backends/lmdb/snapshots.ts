@@ -6,8 +6,8 @@ import { getLastVersion } from 'lmdb';
 import { Fault } from '../../../base/fault.ts';
 import { childrenOf, type KeysFrom } from '../../children.ts';
 import { changesSince } from '../../ring.ts';
-import type { Changes, ListOptions } from '../../storage.ts';
-import type { Listed, Version, Versioned } from '../../transaction.ts';
+import type { Changes, ListOptions, Version } from '../../storage.ts';
+import type { Listed, Versioned } from '../../transaction.ts';
 import { type Environment, headKey } from './environment.ts';
 
 export interface Snapshots {

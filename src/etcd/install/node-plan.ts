@@ -1,0 +1,144 @@
+// What an installation writes on one node, thought out before anything is written: so that it can be shown as a diff.
+
+import { posix } from 'node:path';
+import { Fault } from '../../base/fault.ts';
+import type { EncryptionConfig } from '../config/encryption-config.ts';
+import { readEncryptionConfig } from '../config/read-config.ts';
+import { configHash } from '../manager/convergence.ts';
+import { type ManagedNode, type NodeView, newConfigPath } from '../manager/managed-node.ts';
+import { withEncryption } from '../nodes/manifest-edit.ts';
+import {
+  configFileOf,
+  type PluginPlace,
+  pluginConfigText,
+  pluginPodText,
+  podPathOf,
+  ringFileOf,
+  unitPath,
+  unitText,
+  withPlugin,
+} from './plugin-place.ts';
+import { partOf, providerSteps, type StepOptions } from './provider-steps.ts';
+
+export interface PlannedFile {
+  readonly path: string;
+  readonly before: string | undefined;
+  readonly after: string;
+  readonly mode: number;
+  /** It may hold keys or tokens, so that nobody is shown what stands in it. */
+  readonly secret: boolean;
+}
+
+export interface NodePlan {
+  readonly node: ManagedNode;
+  readonly view: NodeView;
+  /** What the plugin needs, in the order in which it is written; only what differs. */
+  readonly pluginFiles: readonly PlannedFile[];
+  /** Of a static pod or a unit. */
+  readonly starter: PlannedFile | undefined;
+  /** undefined when it stays as it is. */
+  readonly encryption: PlannedFile | undefined;
+  /** kube-apiserver's, with `encryption` and the plugin in it. */
+  readonly manifest: string;
+  /** Of the configuration with which kube-apiserver runs in the end. */
+  readonly hash: string | undefined;
+}
+
+export interface PlanOptions extends StepOptions {
+  readonly place: PluginPlace;
+  /** The operator's own configuration of the plugin, in place of one over a ring. */
+  readonly ownConfig: string | undefined;
+  /** The EncryptionConfiguration stays as it is. */
+  readonly pluginOnly: boolean;
+  /** The EncryptionConfiguration of another node, which has this KMS already. */
+  readonly sibling: string | undefined;
+  /** Bytes of a ring for a node that has none. */
+  readonly ring: () => Promise<string>;
+}
+
+/** Throws Fault `usage` where something else is meant: the resources are encrypted, or a KMS of this name is another one. */
+export async function planNode(node: ManagedNode, view: NodeView, options: PlanOptions, signal: AbortSignal): Promise<NodePlan> {
+  const { place } = options;
+  const encryption = options.pluginOnly ? undefined : encryptionFile(node, view, options);
+  const path = `${node.manifestPath} on ${node.name}`;
+  const edit = { automaticReload: true, featureGates: options.provider.apiVersion === 'v1' ? { KMSv1: true } : {}, path };
+  // What stands there already may be mounted as a file, or lack the flag of its reload.
+  const told = encryption?.path ?? (options.pluginOnly || view.reloads ? undefined : view.manifest.encryption.configPath);
+  const edited = told === undefined ? view.text : withEncryption(view.text, { ...edit, configPath: told, folder: posix.dirname(told) });
+  const text = encryption?.after ?? view.config;
+  return {
+    node,
+    view,
+    pluginFiles: await pluginFiles(node, options, signal),
+    starter: await starterFile(node, place, signal),
+    encryption,
+    manifest: withPlugin(edited, place, path),
+    hash: text === undefined ? undefined : configHash(text),
+  };
+}
+
+function encryptionFile(node: ManagedNode, view: NodeView, options: PlanOptions): PlannedFile | undefined {
+  const present = presentIn(node, view);
+  const { provider, sibling } = options;
+  const part = partOf(present, provider.name);
+  if (part !== undefined) {
+    if (part.provider.endpoint === provider.endpoint && part.provider.apiVersion === provider.apiVersion) return undefined;
+    throw new Fault(
+      'usage',
+      `the KMS ${provider.name} of ${node.name} is another one (${part.provider.endpoint}): its name stands in what it has sealed, so name this one otherwise with -kms-name`,
+    );
+  }
+  refuseSealed(present, options, node);
+  const after = view.config === undefined && sibling !== undefined ? sibling : providerSteps(present, options).read;
+  // Beside the old one, which the old manifest names: so that the old manifest can be put back.
+  const places = [newConfigPath(node), posix.join(node.configFolder, 'config-kms.yaml')];
+  const path = places.find((each) => each !== view.configPath) as string;
+  return { path, before: view.config, after, mode: 0o600, secret: false };
+}
+
+export function presentIn(node: ManagedNode, { config }: Pick<NodeView, 'config'>): EncryptionConfig {
+  if (config === undefined) return { resources: [] };
+  return readEncryptionConfig(config, { path: `the encryption configuration of ${node.name}` }).config;
+}
+
+function refuseSealed(present: EncryptionConfig, { resources, provider }: PlanOptions, node: ManagedNode): void {
+  const sealed = present.resources
+    .filter(({ providers }) => providers[0] !== undefined && providers[0].type !== 'identity')
+    .flatMap((entry) => entry.resources)
+    .filter((pattern) => resources.includes(pattern));
+  if (sealed.length === 0) return;
+  throw new Fault(
+    'usage',
+    `${sealed.join(', ')} is encrypted at rest on ${node.name} already: install the plugin with -plugin-only on every node, and then move with "casemate etcd rotate-key -provider=kms-${provider.apiVersion} -kms-name=${provider.name} -kms-endpoint=${provider.endpoint}"`,
+  );
+}
+
+async function pluginFiles(
+  { files }: ManagedNode,
+  { place, ownConfig, ring }: PlanOptions,
+  signal: AbortSignal,
+): Promise<readonly PlannedFile[]> {
+  const textAt = async (path: string) => (await files.read(path, signal))?.bytes.toString('utf8');
+  const planned: PlannedFile[] = [];
+  const configPath = configFileOf(place);
+  const there = await textAt(configPath);
+  const ringPath = ringFileOf(place);
+  if (ownConfig === undefined && there === undefined && (await textAt(ringPath)) === undefined)
+    planned.push({ path: ringPath, before: undefined, after: await ring(), mode: 0o600, secret: true });
+  // What stands there may have been changed by hand since: it stays, unless another one is given.
+  const after = ownConfig ?? there ?? pluginConfigText(place);
+  if (after !== there) planned.push({ path: configPath, before: there, after, mode: 0o600, secret: ownConfig !== undefined });
+  return planned;
+}
+
+async function starterFile(
+  { files, manifestPath }: ManagedNode,
+  place: PluginPlace,
+  signal: AbortSignal,
+): Promise<PlannedFile | undefined> {
+  if (place.form === 'sidecar') return undefined;
+  const [path, after, mode] =
+    place.form === 'static-pod' ? [podPathOf(manifestPath), pluginPodText(place), 0o600] : [unitPath, unitText(place), 0o644];
+  const before = (await files.read(path, signal))?.bytes.toString('utf8');
+  return { path, before, after, mode, secret: false };
+}
