@@ -4,6 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Fault } from '../../src/base/fault.ts';
+import { openMemory } from '../../src/storage/backends/memory.ts';
+import type { Backend } from '../../src/storage/storage.ts';
+import { startTestServer } from '../suites/server.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 let folder: string;
@@ -115,4 +119,41 @@ describe('what a process remembers of its own writes', () => {
         }
     }
   });
+});
+
+test('a write that the store refuses leaves nothing behind in what is remembered', async () => {
+  const memory = openMemory();
+  let full = false;
+  const store: Backend = {
+    ...memory,
+    transact: (work) =>
+      memory.transact(async (transaction) => {
+        const result = await work(transaction);
+        if (full) throw new Fault('storage-failed', 'the disk is full');
+        return result;
+      }),
+  };
+  const server = await startTestServer({ store });
+  await server.call('POST', 'sys/mounts/kv', { body: { type: 'kv', options: { version: '2' } } });
+  await server.call('POST', 'kv/data/a', { body: { data: { x: '1' } } });
+  await server.call('POST', 'kv/data/a', { body: { data: { x: '2' } } });
+  const all = async () =>
+    Promise.all(
+      ['kv/data/a', 'kv/data/a?version=1', 'kv/metadata/a'].map(async (path) => (await server.call('GET', path)).body.data as unknown),
+    );
+  const before = await all();
+  full = true;
+  for (const [method, path, body] of [
+    ['POST', 'kv/data/a', { data: { x: '3' } }],
+    ['DELETE', 'kv/data/a', undefined],
+    ['POST', 'kv/destroy/a', { versions: [1, 2] }],
+    ['POST', 'kv/metadata/a', { custom_metadata: { owner: 'us' }, max_versions: 1 }],
+    ['DELETE', 'kv/metadata/a', undefined],
+  ] as const) {
+    expect([path, (await server.call(method, path, { body })).status]).toEqual([path, 500]);
+    expect([path, await all()]).toEqual([path, before]);
+  }
+  full = false;
+  expect((await server.call('POST', 'kv/data/a', { body: { data: { x: '3' } } })).body.data.version).toBe(3);
+  await server.end();
 });

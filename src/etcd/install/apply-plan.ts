@@ -52,7 +52,17 @@ export async function applyPlan(plan: NodePlan, work: Work, signal: AbortSignal)
   }
   if (plan.manifest === view.text) return 'unchanged';
   report(`kube-apiserver on ${node.name} starts with the plugin; its old manifest is kept as ${keptManifestPath(node, work.label)}`);
-  await restartWith(node, view, { text: plan.manifest, hash: plan.hash, label: work.label }, work.waits, signal);
+  if ((await viewOf(node, signal)).text !== view.text)
+    throw new Fault('conflict', `${node.manifestPath} on ${node.name} was changed by somebody else meanwhile: run this again`);
+  const { leftover } = plan;
+  if (leftover !== undefined) await files.remove(leftover.path, signal);
+  try {
+    await restartWith(node, view, { text: plan.manifest, hash: plan.hash, label: work.label }, work.waits, signal);
+  } catch (thrown) {
+    if (leftover !== undefined)
+      await files.write(leftover.path, Buffer.from(leftover.text), { mode: leftover.mode }, AbortSignal.timeout(10_000));
+    throw thrown;
+  }
   return 'done';
 }
 

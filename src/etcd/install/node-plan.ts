@@ -11,6 +11,7 @@ import {
   configFileOf,
   type PluginPlace,
   pluginConfigText,
+  pluginName,
   pluginPodText,
   podPathOf,
   ringFileOf,
@@ -36,6 +37,8 @@ export interface NodePlan {
   readonly pluginFiles: readonly PlannedFile[];
   /** Of a static pod or a unit. */
   readonly starter: PlannedFile | undefined;
+  /** A static pod of the plugin, where it becomes something else: only one may have the socket. */
+  readonly leftover: { readonly path: string; readonly text: string; readonly mode: number } | undefined;
   /** undefined when it stays as it is. */
   readonly encryption: PlannedFile | undefined;
   /** kube-apiserver's, with `encryption` and the plugin in it. */
@@ -71,6 +74,7 @@ export async function planNode(node: ManagedNode, view: NodeView, options: PlanO
     view,
     pluginFiles: await pluginFiles(node, options, signal),
     starter: await starterFile(node, place, signal),
+    leftover: await leftoverOf(node, place, signal),
     encryption,
     manifest: withPlugin(edited, place, path),
     hash: text === undefined ? undefined : configHash(text),
@@ -141,4 +145,21 @@ async function starterFile(
     place.form === 'static-pod' ? [podPathOf(manifestPath), pluginPodText(place), 0o600] : [unitPath, unitText(place), 0o644];
   const before = (await files.read(path, signal))?.bytes.toString('utf8');
   return { path, before, after, mode, secret: false };
+}
+
+/** Throws Fault `usage` for a unit, which cannot be stopped from here. */
+async function leftoverOf(
+  { files, manifestPath, name }: ManagedNode,
+  { form }: PluginPlace,
+  signal: AbortSignal,
+): Promise<NodePlan['leftover']> {
+  if (form !== 'systemd' && (await files.read(unitPath, signal)) !== undefined)
+    throw new Fault(
+      'usage',
+      `the plugin is a systemd unit on ${name}: end it there with "systemctl disable --now ${pluginName}; rm ${unitPath}", and run this again within three minutes, for which kube-apiserver does without it`,
+    );
+  if (form === 'static-pod') return undefined;
+  const path = podPathOf(manifestPath);
+  const file = await files.read(path, signal);
+  return file === undefined ? undefined : { path, text: file.bytes.toString('utf8'), mode: file.mode };
 }

@@ -76,7 +76,10 @@ export function withKeys(ring: KeyRing, config: EncryptionConfig, at: string): K
   const known = new Set(ring.keys.map(({ fingerprint }) => fingerprint));
   const added = keysInConfiguration(config)
     .map(({ type, name, secret }) => ({ type, name, fingerprint: fingerprintOf(secret), since: at }))
-    .filter(({ fingerprint }) => !known.has(fingerprint));
+    // A key of several entries is one key.
+    .filter(
+      ({ fingerprint }, index, all) => !known.has(fingerprint) && all.findIndex((other) => other.fingerprint === fingerprint) === index,
+    );
   return { ...ring, keys: [...ring.keys, ...added] };
 }
 

@@ -174,7 +174,7 @@ async function expectation(context: ChangeContext, signal: AbortSignal): Promise
 }
 
 /** By provider: the hash of the key id that all kube-apiservers agree on. Throws Fault `unavailable` where they do not. */
-export async function currentKmsKeys(context: Pick<ChangeContext, 'nodes'>, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+async function currentKmsKeys(context: Pick<ChangeContext, 'nodes'>, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
   const agreed = new Map<string, string>();
   for (const state of await observe(context, signal)) {
     if (!state.known) throw new Fault('unavailable', `${state.node} is unknown: ${state.reason}`);

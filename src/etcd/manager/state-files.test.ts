@@ -19,6 +19,10 @@ test('a change that came to no node gives way to the one that had its number and
   expect(changeUnderWay([record('a', 5, 'running'), record('b', 5, 'finished')])).toBeUndefined();
 });
 
+test('a change that has the number of one that was taken back is under way', () => {
+  expect(changeUnderWay([record('b', 5, 'running'), record('a', 5, 'aborted')])?.id).toBe('b');
+});
+
 test('an older change that ended hides no newer one', () => {
   expect(changeUnderWay([record('a', 5, 'running'), record('b', 4, 'finished')])?.id).toBe('a');
 });

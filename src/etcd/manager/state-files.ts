@@ -70,8 +70,8 @@ function isLater(one: JournalRecord | undefined, other: JournalRecord | undefine
   if (one === undefined || other === undefined || one.id === other.id) return false;
   const [epoch, before] = [epochOf(one), epochOf(other)];
   if (epoch === undefined || before === undefined) return false;
-  // One that reached no node does not count: the next one has its epoch again.
-  return epoch > before || (epoch === before && (one.state === 'finished' || one.state === 'aborted'));
+  // With the number of one that was finished, the other one came to no node. What was taken back may give its number to the next one.
+  return epoch > before || (epoch === before && one.state === 'finished');
 }
 
 function epochOf({ change }: JournalRecord): number | undefined {

@@ -175,19 +175,24 @@ async function locked(
 }
 
 /** By this machine's journal and by the copies: whoever was away, and wherever it was begun. */
-async function recordOf({ nodes }: OpenCluster, state: State, signal: AbortSignal): Promise<JournalRecord | undefined> {
-  const own = await state.journal.read(signal);
-  const copies = await Promise.all(nodes.map((node) => nodeJournal(node).read(signal)));
-  const found = changeUnderWay([own, ...copies].map((record) => (record?.kind === changeKind ? record : undefined)));
+async function recordOf(cluster: OpenCluster, state: State, signal: AbortSignal): Promise<JournalRecord | undefined> {
+  const [own, ...copies] = await recordsOf(cluster, state, signal);
+  const found = changeUnderWay([own, ...copies]);
   // The own one is newer: it has the cursor.
   return found !== undefined && own?.id === found.id ? own : found;
+}
+
+/** That of this machine, and the copies. */
+async function recordsOf({ nodes }: OpenCluster, state: State, signal: AbortSignal): Promise<readonly (JournalRecord | undefined)[]> {
+  const all = await Promise.all([state.journal, ...nodes.map(nodeJournal)].map((journal) => journal.read(signal)));
+  return all.map((record) => (record?.kind === changeKind ? record : undefined));
 }
 
 /** What another machine has taken to its end is over here as well, and its keys need not lie here. */
 async function settleOwn(record: JournalRecord | undefined, state: State, signal: AbortSignal): Promise<void> {
   const own = await state.journal.read(signal);
   if (own === undefined || !isOpen(own) || own.id === record?.id) return;
-  await state.journal.write({ ...own, state: 'finished', change: withoutKeys(own.change as EncryptionChange) }, signal);
+  await state.journal.write({ ...own, state: 'aborted', change: withoutKeys(own.change as EncryptionChange) }, signal);
 }
 
 function isOpen({ kind, state }: JournalRecord): boolean {
@@ -248,7 +253,10 @@ async function makeChange(kind: Wish['kind'], flags: Change, cluster: OpenCluste
   await withoutLeases(cluster, flags, signal);
   const findings = await lookAtAll(cluster.nodes, await observe(cluster, signal), signal);
   await refuseSickEtcd(cluster, signal);
-  const ring = await keyRingFiles(cluster, state).read(signal);
+  const list = await keyRingFiles(cluster, state).read(signal);
+  // One that was taken back early has raised the number of its journal alone.
+  const epochs = (await recordsOf(cluster, state, signal)).map((record) => (record?.change as EncryptionChange | undefined)?.epoch ?? 0);
+  const ring = { ...list, epoch: Math.max(list.epoch, ...epochs) };
   const minor = await minorVersion(cluster, signal);
   const byRestart = flags.restart;
   const wish: Wish = {

@@ -97,7 +97,6 @@ async function applied({ cluster, options, plans }: Installation, flags: Install
   const report = (note: string) => shown.report({ step: 'install', note });
   const work: Work = { place, waits: waitsOf(flags), label: runLabel('install'), report };
   for (const plan of plans) {
-    // The nodes before it were changed since it was looked at.
     const outcome = await applyPlan(plan, work, signal);
     if (outcome !== 'plugin-missing') continue;
     const next = [...unitCommands];

@@ -76,6 +76,7 @@ export async function startProcess(parts: ProcessParts, prepare: (server: Secret
   const end = async (): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.drain(grace)));
     await server.seal();
+    parts.backend?.close();
     await storage.close();
   };
   try {

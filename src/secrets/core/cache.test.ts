@@ -121,6 +121,19 @@ describe('an entry that this process put', () => {
   });
 });
 
+describe('an entry that was read', () => {
+  it('is remembered until it changes, and not at all before the feed was first compared', async () => {
+    await store.put('p/a', bytes('one'));
+    const early = createCache({ storage: counting, limit: 10_000 });
+    await early.get('p/a', decode);
+    expect([asked.length, early.statistics.entries]).toEqual([1, 0]);
+    const read = await get(early);
+    expect([await get(early), asked.length]).toEqual([read, 2]);
+    await store.put('p/a', bytes('two'));
+    expect([(await get(early))?.says, asked.length]).toEqual(['two', 3]);
+  });
+});
+
 describe('a transaction', () => {
   it('takes what is remembered only while it is the same, whatever the feed was last compared with', async () => {
     await store.put('p/a', bytes('one'));

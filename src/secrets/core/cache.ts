@@ -78,11 +78,12 @@ export function createCache({ storage, limit, keeps = () => true }: CacheOptions
     if (stored === undefined) return undefined;
     const value = decode(stored.value);
     // What was read before a change was replayed must not outlive that replay.
-    if (position === before) remember(key, { value, version: stored.version, size: stored.value.length + key.length });
+    if (before !== undefined && position === before)
+      remember(key, { value, version: stored.version, size: stored.value.length + key.length });
     return value;
   };
   const remember = (key: string, remembered: Remembered): void => {
-    if (position === undefined || !keeps(key)) return;
+    if (!keeps(key)) return;
     forget(key);
     entries.set(key, remembered);
     bytes += remembered.size;

@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'nodes over SSH', () => {
   }
 
   const reached = (running: Running, step: string) =>
-    until(`the step ${step}`, () => running.stderr().includes(`"step":"${step}"`), { within: 120_000, every: 5 });
+    until(`the step ${step}`, () => running.stderr().includes(`"step":"${step}"`), { within: 240_000, every: 5 });
 
   test.each([
     ['another host key', 'THE HOST KEY OF [127.0.0.1]', (known: string) => writeFileSync(known, wrongLines())],
@@ -127,7 +127,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'nodes over SSH', () => {
     expect(await storedSecret(cluster(), namespace, 's3')).toMatch(/^k8s:enc:aescbc:v1:cm-1-/);
     expect(await provider()).toMatch(/^aescbc cm-1-/);
     expectAllTheSame();
-  }, 300_000);
+  }, 500_000);
 
   test.each([
     ['store/cp3', 'cp3', 1_000],
@@ -167,5 +167,5 @@ describe.skipIf(missing !== undefined)(missing ?? 'nodes over SSH', () => {
     await manager.must(['resume', '-yes']);
     expect(await provider()).not.toBe(before);
     expectAllTheSame();
-  }, 300_000);
+  }, 500_000);
 });

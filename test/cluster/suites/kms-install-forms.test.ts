@@ -1,7 +1,7 @@
 // `casemate kms install` in other ways: on the node itself, as a static pod of its own, beside encryption at rest, and when it fails.
 
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -70,4 +70,11 @@ test('from a sidecar to a static pod of its own', async () => {
   const found = await installer.doctor(server());
   expect(Object.values(found).filter(({ ok }) => !ok)).toEqual([]);
   expect(passwordOf(await readSecret(server(), namespace, 'login'))).toBe('hunter2');
+}, 240_000);
+
+test('and back to a sidecar: the pod of its own goes, since only one may have the socket', async () => {
+  await installer.must('install', server());
+  expect(existsSync(join(server().manifestFolder, 'casemate-kms.yaml'))).toBe(false);
+  const found = await installer.doctor(server());
+  expect(Object.values(found).filter(({ ok }) => !ok)).toEqual([]);
 }, 240_000);
