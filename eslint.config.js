@@ -59,7 +59,7 @@ export default defineConfig(
   },
   {
     // Tests read as long stories, and look at the world with whatever does it best.
-    files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts', 'demo/**/*.ts'],
     rules: {
       'casemate/own-lines': 'off',
       'max-nested-callbacks': ['error', 6],

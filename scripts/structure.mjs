@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 
-const SOURCES = ['src', 'test', 'bench', 'scripts'];
+const SOURCES = ['src', 'test', 'bench', 'scripts', 'demo'];
 const SOURCE_FILE = /\.(ts|mts|mjs|js)$/;
 const DOCS = ['docs', 'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
 const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'fixtures']);
