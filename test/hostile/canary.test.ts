@@ -44,6 +44,7 @@ beforeAll(async () => {
   const store: typeof memory = {
     ...memory,
     get: (key) => (failing ? broken() : memory.get(key)),
+    read: (key) => (failing ? broken() : memory.read(key)),
     list: (prefix, options) => (failing ? broken() : memory.list(prefix, options)),
     put: (key, value) => (failing ? broken() : memory.put(key, value)),
     transact: (work) => (failing ? broken() : memory.transact(work)),

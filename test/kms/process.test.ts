@@ -173,7 +173,7 @@ describe('a configuration that is refused', () => {
   it.each([
     [['serve'], 'name a configuration with -config=FILE'],
     [['serve', '-config=/nonexistent.hcl'], '/nonexistent.hcl: there is no such file'],
-    [['srve'], 'there is no "srve" here; use casemate kms serve or casemate kms check'],
+    [['srve'], 'there is no "srve" here; use casemate kms serve, check, install, uninstall or doctor'],
     [['serve', '-config=x', 'more'], 'this program takes flags and no arguments: more'],
   ])('%j', async (words, sentence) => {
     expect(await refusal(words)).toContain(sentence);
