@@ -250,6 +250,11 @@ async function withoutLeases(cluster: OpenCluster, { 'evict-node': evict }: Run,
 
 async function makeChange(kind: Wish['kind'], flags: Change, cluster: OpenCluster, state: State, signal: AbortSignal) {
   await refuseForeign(cluster, signal);
+  if (kind === 'enable' && cluster.fleet.encryption?.enabled === false)
+    throw new Fault(
+      'usage',
+      `${flags.config ?? 'cluster.yml'} says enabled: false under secrets_encryption_config: set it to true, or run "casemate etcd disable"`,
+    );
   await withoutLeases(cluster, flags, signal);
   const findings = await lookAtAll(cluster.nodes, await observe(cluster, signal), signal);
   await refuseSickEtcd(cluster, signal);

@@ -103,6 +103,7 @@ describe.skipIf(missing !== undefined)(missing ?? 'with a cluster.yml, over SSH 
 
   test('enabled: false: disable stores everything in clear, and takes flags and files away', async () => {
     managed({ enabled: false });
+    await expect(change('enable')).rejects.toThrow('says enabled: false');
     await change('disable', '-remove-configuration');
     for (const name of ['one', 'two', 'three']) expect(await storedSecret(cluster(), namespace, name)).toContain(`password ${name}`);
     for (const server of cluster().servers) {
