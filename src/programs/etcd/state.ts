@@ -1,6 +1,6 @@
 // The manager's own folder on this machine: one command at a time, the journal, the list of keys, the archive's key, snapshots.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
@@ -59,6 +59,8 @@ export async function openState(folder: string, purpose: 'reads' | 'changes'): P
     writeRing: (ring) => replaceFile(ringPath, textOfRing(ring)),
     archivePath,
     async archive() {
+      // Whoever holds this folder is alone: a lock on the ring is what a killed one has left.
+      if (lock !== undefined) rmSync(`${archivePath}.lock`, { force: true });
       if (!existsSync(archivePath))
         await createRing(archivePath, { name: 'etcd-archive', cipher: 'aes-256-gcm' }, { random: systemRandom, clock: systemClock });
       return openLocalRing({ path: archivePath }, { random: systemRandom, environment: process.env });
