@@ -58,7 +58,10 @@ export interface SshdOptions {
 export function makeKey(folder: string, name: string, passphrase?: string, type: 'ed25519' | 'rsa' | 'ecdsa' = 'ed25519'): KeyPair {
   const bits = { ed25519: {}, rsa: { bits: 2048 }, ecdsa: { bits: 256 } } as const;
   const locked = passphrase === undefined ? {} : { passphrase, cipher: 'aes256-ctr', rounds: 4 };
-  const made = ssh2.utils.generateKeyPairSync(type as 'rsa', { ...bits[type], ...locked } as { bits: number });
+  // One in two hundred of the ed25519 keys that ssh2 makes it cannot read itself; those of ssh-keygen it can.
+  const make = () => ssh2.utils.generateKeyPairSync(type as 'rsa', { ...bits[type], ...locked } as { bits: number });
+  let made = make();
+  while (ssh2.utils.parseKey(made.private, passphrase) instanceof Error || ssh2.utils.parseKey(made.public) instanceof Error) made = make();
   const file = join(folder, name);
   writeFileSync(file, made.private, { mode: 0o600 });
   return { file, publicLine: made.public.trim() };
