@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readFleet } from './fleet.ts';
 
-const source = { path: '/srv/casemate-etcd.yaml', home: '/root' };
+const source = { path: '/srv/casemate-etcd.yaml', home: '/srv/ops' };
 const cluster = readFileSync(join('test', 'vectors', 'manifests', 'rke-cluster.yml'), 'utf8');
 
 const own = `kubeconfig: admin.conf
@@ -40,9 +40,9 @@ test('nodes over SSH, local and by pod are read, with what holds for all of them
         host: '10.0.0.11',
         port: 2222,
         user: 'admin',
-        keyFile: '/root/.ssh/id_ed25519',
+        keyFile: '/srv/ops/.ssh/id_ed25519',
         agent: true,
-        jump: { host: 'gate', port: 22, user: 'me', keyFile: '/root/.ssh/id_ed25519' },
+        jump: { host: 'gate', port: 22, user: 'me', keyFile: '/srv/ops/.ssh/id_ed25519' },
         knownHosts: ['/srv/known', '/etc/ssh/ssh_known_hosts'],
         sudo: true,
       },
@@ -104,7 +104,7 @@ test.each([
 });
 
 test('a cluster.yml of RKE tells the controlplane nodes, with the defaults of RKE', () => {
-  const fleet = readFleet(cluster, { path: 'cluster.yml', home: '/root' });
+  const fleet = readFleet(cluster, { path: 'cluster.yml', home: '/srv/ops' });
   expect(fleet.layout).toBe('rke');
   expect(fleet.nodes.map(({ name }) => name)).toEqual(['cp-1', '10.0.0.22']);
   expect(fleet.nodes[0]?.access).toEqual({
@@ -112,24 +112,24 @@ test('a cluster.yml of RKE tells the controlplane nodes, with the defaults of RK
     host: '10.0.0.21',
     port: 22,
     user: 'ubuntu',
-    keyFile: '/root/.ssh/cp1',
+    keyFile: '/srv/ops/.ssh/cp1',
     agent: false,
-    jump: { host: 'bastion.example.com', port: 22, user: 'jump', keyFile: '/root/.ssh/id_rsa' },
+    jump: { host: 'bastion.example.com', port: 22, user: 'jump', keyFile: '/srv/ops/.ssh/id_rsa' },
     knownHosts: [],
     sudo: true,
   });
-  expect(fleet.nodes[1]?.access).toMatchObject({ port: 2222, user: 'root', sudo: false, keyFile: '/root/.ssh/id_rsa' });
+  expect(fleet.nodes[1]?.access).toMatchObject({ port: 2222, user: 'root', sudo: false, keyFile: '/srv/ops/.ssh/id_rsa' });
 });
 
 test('settings that rke config writes out empty are not set', () => {
   const empty = cluster.replace('hostname_override: CP-1', 'hostname_override: ""').replace(/(bastion_host:\n {2}address: ).*/, '$1""');
-  const [node] = readFleet(empty, { path: 'cluster.yml', home: '/root' }).nodes;
+  const [node] = readFleet(empty, { path: 'cluster.yml', home: '/srv/ops' }).nodes;
   expect(node?.name).toBe('10.0.0.21');
   expect(node?.access).not.toHaveProperty('jump');
 });
 
 test('what cluster.yml asks for is taken as it is', () => {
-  const { encryption } = readFleet(cluster, { path: 'cluster.yml', home: '/root' });
+  const { encryption } = readFleet(cluster, { path: 'cluster.yml', home: '/srv/ops' });
   expect(encryption).toMatchObject({ enabled: true, rotateKey: false, extraBinds: ['/var/run/kmsplugin/:/var/run/kmsplugin/'] });
   expect(parse(encryption?.customConfig ?? '')).toEqual(parse(cluster).services['kube-api'].secrets_encryption_config.custom_config);
 });
@@ -141,8 +141,8 @@ test('a cluster.yml without the block asks for no encryption', () => {
 });
 
 test('--ssh-agent-auth and ssh_agent_auth take the agent in place of all keys', () => {
-  const byFlag = readFleet(cluster, { path: 'cluster.yml', home: '/root', sshAgent: true });
-  const byFile = readFleet(cluster.replace('ssh_agent_auth: false', 'ssh_agent_auth: true'), { path: 'cluster.yml', home: '/root' });
+  const byFlag = readFleet(cluster, { path: 'cluster.yml', home: '/srv/ops', sshAgent: true });
+  const byFile = readFleet(cluster.replace('ssh_agent_auth: false', 'ssh_agent_auth: true'), { path: 'cluster.yml', home: '/srv/ops' });
   for (const { nodes } of [byFlag, byFile]) {
     expect(nodes[0]?.access).toMatchObject({ agent: true, jump: { host: 'bastion.example.com' } });
     expect(JSON.stringify(nodes)).not.toContain('keyFile');
@@ -158,7 +158,7 @@ test.each([
     'cluster.yml:35: services.kube-api.secrets_encryption_config.enable is no setting here',
   ],
 ])('a cluster.yml that cannot be followed is refused with its line', (text, message) => {
-  const refused = () => readFleet(text, { path: 'cluster.yml', home: '/root' });
+  const refused = () => readFleet(text, { path: 'cluster.yml', home: '/srv/ops' });
   expect(refused).toThrow(message);
   expect(refused).not.toThrow('hunter2');
 });

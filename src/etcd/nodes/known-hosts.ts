@@ -13,7 +13,7 @@ export interface KnownHost {
   readonly type: string;
   /** The key as SSH sends it. */
   readonly key: Buffer;
-  /** `/root/.ssh/known_hosts:7`. */
+  /** `~/.ssh/known_hosts:7`. */
   readonly origin: string;
 }
 

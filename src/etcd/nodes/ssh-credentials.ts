@@ -25,7 +25,7 @@ export interface Login {
   readonly passphrase?: string;
   /** Path of the agent's socket. It signs for logins from this machine, and is never forwarded. */
   readonly agent?: string;
-  /** For messages: `the key /root/.ssh/id_ed25519 and the keys of the agent`. */
+  /** For messages: `the key ~/.ssh/id_ed25519 and the keys of the agent`. */
   readonly shown: string;
 }
 

@@ -71,7 +71,10 @@ export async function openState(folder: string, purpose: 'reads' | 'changes'): P
 
 async function holderOf(folder: string): Promise<string> {
   const path = join(folder, 'manager');
-  const there = await readFile(path, 'utf8').catch(() => undefined);
+  const there = await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return undefined;
+    throw new Fault('usage', `${path} cannot be read (${thrown.code}): it names this manager; run as its owner`, { cause: thrown });
+  });
   if (there !== undefined && there.trim() !== '') return there.trim();
   const made = `casemate-${randomUuid(systemRandom)}`;
   await replaceFile(path, `${made}\n`);
