@@ -6,6 +6,12 @@ export interface Counts {
   failed: number;
   skipped: { name: string; reason: string }[];
 }
+export interface BrokenFile {
+  file: string;
+  counts: Counts;
+  names: string[];
+}
+export function brokenFiles(modules: readonly TestModule[]): BrokenFile[];
 export function countRun(modules: readonly TestModule[], unhandled?: readonly unknown[]): Counts;
 export function closingLine(counts: Counts): string;
 export function sumCounts(runs: readonly Counts[]): Counts;

@@ -30,6 +30,17 @@ export function countRun(modules, unhandled = []) {
   return counts;
 }
 
+/** The files with a failure in them, each with its own counts and the names of what failed. */
+export function brokenFiles(modules) {
+  return modules
+    .map((module) => ({
+      file: module.moduleId,
+      counts: countRun([module]),
+      names: [...module.children.allTests()].filter((test) => isBroken(test.result().state)).map((test) => test.fullName),
+    }))
+    .filter(({ counts }) => counts.failed > 0);
+}
+
 /** The plain last line of a test run. */
 export function closingLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`;
@@ -56,5 +67,8 @@ export function closeRun(name, counts, folder = process.env.CASEMATE_COUNTS_INTO
 
 /** The reporter that vitest is handed. `path` is the file the counts go to. */
 export function countingReporter(path) {
-  return { onTestRunEnd: (modules, unhandled) => writeFileSync(path, JSON.stringify(countRun(modules, unhandled))) };
+  return {
+    onTestRunEnd: (modules, unhandled) =>
+      writeFileSync(path, JSON.stringify({ ...countRun(modules, unhandled), broken: brokenFiles(modules) })),
+  };
 }

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { closeRun } from './closing-line.mjs';
+import { afterSecondTry, filesToTryAgain, linesOfFailures } from './second-try.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const NOTHING_COUNTED = { passed: 0, failed: 1, skipped: [] };
+const NOTHING_COUNTED = { passed: 0, failed: 1, skipped: [], broken: [] };
 
 /** The kinds of test that are not part of the usual run, by the word that asks for them. */
 const KINDS = { '--slow': 'vitest.slow.config.ts', '--cluster': 'vitest.cluster.config.ts' };
@@ -43,14 +44,30 @@ function tellSkipped(skipped) {
   for (const { name, reason } of skipped) console.log(`skipped: ${name}: ${reason}`);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'casemate-tests-'));
-const countsPath = join(folder, 'counts.json');
-const code = await runVitest(process.argv.slice(2), countsPath);
-const counts = readCounts(countsPath);
-rmSync(folder, { recursive: true, force: true });
-// A runner that fails though no test did (no test found, a crash at the end) has not passed.
-if (code !== 0 && counts.failed === 0) counts.failed = 1;
+/** One run of vitest with what it counted. */
+async function run(given) {
+  const folder = mkdtempSync(join(tmpdir(), 'casemate-tests-'));
+  const countsPath = join(folder, 'counts.json');
+  const code = await runVitest(given, countsPath);
+  const counts = readCounts(countsPath);
+  rmSync(folder, { recursive: true, force: true });
+  // A runner that fails though no test did (no test found, a crash at the end) has not passed.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+const words = process.argv.slice(2);
+const kind = words.find((word) => Object.hasOwn(KINDS, word));
+let counts = await run(words);
+const again = process.env.CASEMATE_SECOND_TRY === '1' ? filesToTryAgain(counts) : [];
+if (again.length > 0) {
+  const failedFirst = linesOfFailures(ROOT, counts.broken, 'failed at the first try');
+  console.log(`These files are run once more, alone:\n${failedFirst.join('\n')}`);
+  const second = await run([...(kind === undefined ? [] : [kind]), '--maxWorkers=1', ...again]);
+  counts = afterSecondTry(counts, second);
+  for (const line of failedFirst) console.log(line);
+}
 tellSkipped(counts.skipped);
-const kind = process.argv.find((word) => Object.hasOwn(KINDS, word));
+for (const line of linesOfFailures(ROOT, counts.broken, 'failed')) console.log(line);
 closeRun(`test${kind?.slice(1) ?? ''}`, counts);
-process.exitCode = counts.failed === 0 && code === 0 ? 0 : 1;
+process.exitCode = counts.failed === 0 ? 0 : 1;

@@ -4,8 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { closeRun, sumCounts } from '../../scripts/closing-line.mjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { TestModule } from 'vitest/node';
+import { brokenFiles, closeRun, countRun, sumCounts } from '../../scripts/closing-line.mjs';
+import { afterSecondTry, filesToTryAgain, linesOfFailures } from '../../scripts/second-try.mjs';
 
 let folder: string;
 beforeEach(() => {
@@ -52,4 +54,48 @@ it('closes with the sum of all runs, and fails when one is missing', () => {
   expect(closed('test', 'test-cluster')).toEqual({ status: 0, lines: ['8 passed, 0 failed, 1 skipped'] });
   rmSync(join(folder, 'test-cluster.json'));
   expect(closed('test', 'test-cluster')).toEqual({ status: 1, lines: ['test-cluster did not come to its end.', '3 passed, 1 failed'] });
+});
+
+function fileOf(moduleId: string, states: Record<string, string>, errors = 0): TestModule {
+  const tests = Object.entries(states).map(([fullName, state]) => ({ fullName, result: () => ({ state, note: 'needs root' }) }));
+  return {
+    moduleId,
+    errors: () => Array.from({ length: errors }),
+    children: { allSuites: () => [], allTests: () => tests },
+  } as unknown as TestModule;
+}
+
+describe('a second try', () => {
+  const good = fileOf('/r/good.test.ts', { a: 'passed', b: 'skipped' });
+  const broken = fileOf('/r/broken.test.ts', { c: 'passed', d: 'failed', e: 'skipped' });
+  const counted = (modules: TestModule[], unhandled: unknown[] = []) => ({
+    ...countRun(modules, unhandled),
+    broken: brokenFiles(modules),
+  });
+
+  it('is for the files that failed, and for none where many did', () => {
+    expect(filesToTryAgain(counted([good]))).toEqual([]);
+    expect(filesToTryAgain(counted([good, broken, fileOf('/r/none.test.ts', {}, 1)]))).toEqual(['/r/broken.test.ts', '/r/none.test.ts']);
+    expect(filesToTryAgain(counted(Array.from({ length: 5 }, () => broken)))).toEqual([]);
+  });
+
+  it('counts instead of the first one, for these files alone', () => {
+    const first = counted([good, broken], [new Error('nobody caught it')]);
+    expect(first).toMatchObject({ passed: 2, failed: 2 });
+    const mended = counted([fileOf('/r/broken.test.ts', { c: 'passed', d: 'passed', e: 'skipped' })]);
+    expect(afterSecondTry(first, mended)).toEqual({
+      passed: 3,
+      failed: 1,
+      skipped: ['b', 'e'].map((name) => ({ name, reason: 'needs root' })),
+      broken: [],
+    });
+    expect(afterSecondTry(first, counted([broken]))).toMatchObject({ passed: 2, failed: 2 });
+  });
+
+  it('tells each test that failed, and a file that could not be run', () => {
+    expect(linesOfFailures('/r', brokenFiles([broken, fileOf('/r/none.test.ts', {}, 1)]), 'failed')).toEqual([
+      'failed: broken.test.ts: d',
+      'failed: none.test.ts: (the file itself)',
+    ]);
+  });
 });

@@ -38,7 +38,10 @@ describe('a key that does not answer', () => {
     const key = scriptedKey();
     const desk = await opened({ key, probeEvery: 100 });
     key.script.fault = new Fault('unavailable', 'the KMS cannot be reached');
-    await vi.waitFor(async () => expect(await healthOf(desk)).toMatch(/^the key has not answered for \d+ s: the KMS cannot be reached$/));
+    await vi.waitFor(
+      async () => expect(await healthOf(desk)).toMatch(/^the key has not answered for \d+ s: the KMS cannot be reached$/),
+      10_000,
+    );
     const asked = key.counts.probe;
     for (let call = 0; call < 20; call++) await healthOf(desk);
     expect(key.counts.probe - asked).toBeLessThan(5);
@@ -51,9 +54,9 @@ describe('a key that does not answer', () => {
   it('an outage shorter than unhealthy_after is not told, a refusal is told at once', async () => {
     const key = scriptedKey();
     const desk = await opened({ key, probeEvery: 100, unhealthyAfter: 60_000 });
-    await vi.waitFor(() => expect(key.counts.probe).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(key.counts.probe).toBeGreaterThan(0), 10_000);
     key.script.fault = new Fault('rate-limited', 'too many requests');
-    await vi.waitFor(() => expect(desk.log()).toContain('too many requests'));
+    await vi.waitFor(() => expect(desk.log()).toContain('too many requests'), 10_000);
     expect(await healthOf(desk)).toBe('ok');
     key.script.fault = new Fault('permission-denied', 'the key is disabled');
     await vi.waitFor(async () => expect(await healthOf(desk)).toContain('the key is disabled'), 3_000);
@@ -62,10 +65,10 @@ describe('a key that does not answer', () => {
   it('hung, it holds up neither Status nor a call beyond its deadline, and not more calls than are allowed', async () => {
     const key = scriptedKey();
     const desk = await opened({ key });
-    await vi.waitFor(() => expect(key.counts.probe).toBe(1));
+    await vi.waitFor(() => expect(key.counts.probe).toBe(1), 10_000);
     key.script.hangs = true;
     await expect(desk.v2.call('Encrypt', { plaintext: secret }, 200)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
-    await vi.waitFor(() => expect(desk.metrics()).toContain('api="v2",operation="encrypt",outcome="timeout"} 1\n'));
+    await vi.waitFor(() => expect(desk.metrics()).toContain('api="v2",operation="encrypt",outcome="timeout"} 1\n'), 10_000);
     const waiting = Array.from({ length: 600 }, (_, index) =>
       (index % 2 === 0 ? desk.v2.call('Encrypt', { plaintext: secret }, 2_000) : desk.v1.call('Encrypt', { plain: secret }, 2_000)).then(
         () => 0,
@@ -73,13 +76,13 @@ describe('a key that does not answer', () => {
       ),
     );
     const begun = performance.now();
-    await vi.waitFor(async () => expect(desk.metrics()).toMatch(/outcome="rate-limited"\} \d+/));
+    await vi.waitFor(async () => expect(desk.metrics()).toMatch(/outcome="rate-limited"\} \d+/), 10_000);
     expect((await desk.v2.call('Status', {})).healthz).toBe('ok');
     expect(performance.now() - begun).toBeLessThan(1_900);
     const codes = await Promise.all(waiting);
     expect(codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length).toBeGreaterThan(0);
     key.script.hangs = false;
-    await vi.waitFor(async () => expect((await desk.v2.call('Encrypt', { plaintext: secret })).key_id).toBe('right:v1'));
+    await vi.waitFor(async () => expect((await desk.v2.call('Encrypt', { plaintext: secret })).key_id).toBe('right:v1'), 10_000);
   });
 
   it('unknown at the start, the plugin listens all the same and says what it waits for', async () => {
@@ -87,7 +90,7 @@ describe('a key that does not answer', () => {
     key.script.fault = new Fault('unavailable', 'no route to the KMS');
     key.script.keyId = '';
     const desk = await opened({ key, probeEvery: 100 });
-    await vi.waitFor(async () => expect(await healthOf(desk)).toBe('the key has not answered yet: no route to the KMS'));
+    await vi.waitFor(async () => expect(await healthOf(desk)).toBe('the key has not answered yet: no route to the KMS'), 10_000);
     Object.assign(key.script, { fault: undefined, keyId: undefined });
     await vi.waitFor(async () => expect(await desk.v2.call('Status', {})).toMatchObject({ healthz: 'ok', key_id: 'right:v1' }), 3_000);
   });

@@ -173,7 +173,7 @@ describe('the life of its token', () => {
     await call('POST', 'sys/auth/passing', { body: { type: 'door' } });
     const { body } = await login('mia', {}, {}, 'passing');
     await call('DELETE', 'sys/auth/passing');
-    await vi.waitFor(async () => expect(said(await self(body.auth.client_token))).toEqual(stranger));
+    await vi.waitFor(async () => expect(said(await self(body.auth.client_token))).toEqual(stranger), 10_000);
   });
 });
 

@@ -260,12 +260,14 @@ describe('any text', () => {
     ['JSON members with an escape', `{${Array.from({ length: 60_000 }, (_, index) => `"\\u006bey${index}":1`).join(',\n')}}`],
     ['JSON lists', `{"a":[${'{},'.repeat(60_000)}{}]}`],
   ])('of a megabyte takes no more than a moment: %s', (_what, text) => {
-    const started = performance.now();
+    // Of the processor's time: what else the machine does at that moment is not the parser's.
+    const before = process.cpuUsage();
     try {
       parseHcl(text);
     } catch (thrown) {
       expect(thrown).toBeInstanceOf(Fault);
     }
-    expect(performance.now() - started).toBeLessThan(2500);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(2_500);
   });
 });
