@@ -22,6 +22,8 @@ export interface AuditOptions {
 
 /** Bytes of lines that may wait at a time: a disk that hangs does not fill the memory. */
 const mostWaiting = 1024 * 1024;
+/** Milliseconds that a line may wait for others. */
+const longestGathering = 2;
 
 /** Rejects with Fault `usage` when the file cannot be opened for appending. */
 export async function openAuditTrail({ path, deadline }: AuditOptions): Promise<AuditTrail> {
@@ -34,10 +36,18 @@ export async function openAuditTrail({ path, deadline }: AuditOptions): Promise<
   let torn = false;
   let alarm: NodeJS.Timeout | undefined;
 
+  /** A write costs as much as several unwraps: while every turn of the event loop brings further lines they go together. */
+  const gather = async (): Promise<void> => {
+    const until = performance.now() + longestGathering;
+    for (let before = -1; waiting.length > before && performance.now() < until; ) {
+      before = waiting.length;
+      await nextTurn();
+    }
+  };
+
   const writeAll = async (): Promise<void> => {
-    // One write for all lines of a turn of the event loop, and not one for the first and one for the others.
-    await nextTurn();
     while (waiting.length > 0) {
+      await gather();
       underWay = waiting;
       waiting = [];
       const bytes = Buffer.from(`${torn ? '\n' : ''}${underWay.map(({ text }) => text).join('')}`);

@@ -1,12 +1,12 @@
 // The gRPC server of one provider on its socket: listens, listens again when the socket was taken away, and drains.
 
 import { createServer, type Server as SocketServer } from 'node:net';
-import { promisify } from 'node:util';
-import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
+import type { UnaryMethod } from './grpc/call.ts';
+import { type GrpcConnection, serveConnection } from './grpc/connection.ts';
+import { createDeadlines } from './grpc/deadlines.ts';
 import { mostMessage } from './limits.ts';
-import type { GrpcService } from './services.ts';
 import type { OwnedSocket } from './socket.ts';
 
 export interface GrpcServer {
@@ -16,29 +16,36 @@ export interface GrpcServer {
   drain(grace: number): Promise<void>;
 }
 
-const options = {
-  'grpc.max_receive_message_length': mostMessage,
-  'grpc.max_send_message_length': mostMessage,
-  // Of one connection, and more than the calls that may be under way: Status must pass when a key hangs.
-  'grpc.max_concurrent_streams': 1_024,
-  // Statistics that nobody can ask for here.
-  'grpc.enable_channelz': 0,
-} as const;
+export interface GrpcParts {
+  readonly methods: ReadonlyMap<string, UnaryMethod>;
+  readonly log: Log;
+  /** Milliseconds for a call whose caller sets no earlier deadline. */
+  readonly longestCall: number;
+}
 
 const mostConnections = 64;
+/** Milliseconds for the first words of a connection, so that strangers who say nothing do not take them all. */
+const handshakeWithin = 5_000;
+/** Bytes of requests that are not whole yet, of all connections together. */
+const mostUnfinished = 4 * 1_024 * 1_024;
 
 /** Rejects with Fault `usage` when it cannot listen. */
-export async function serveSocket(socket: OwnedSocket, services: readonly GrpcService[], log: Log): Promise<GrpcServer> {
-  // It would write to stderr in a form of its own.
-  setLogVerbosity(logVerbosity.NONE);
-  const server = new Server(options);
-  for (const { definition, implementation } of services) server.addService(definition, implementation);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  // Listening is ours and not the library's, so that a lost socket costs no connection.
+export async function serveSocket(socket: OwnedSocket, { methods, log, longestCall }: GrpcParts): Promise<GrpcServer> {
+  const now = (): number => performance.now();
+  const connections = new Set<GrpcConnection>();
+  const parts = {
+    ...{ methods, now, longestCall, mostMessage, handshakeWithin },
+    deadlines: createDeadlines(now),
+    unfinished: { bytes: 0, most: mostUnfinished },
+    failed: (error: Error) => log.debug('a connection failed', { error }),
+  };
   const listen = async (): Promise<SocketServer> => {
-    const listener = createServer((connection) => {
-      connection.on('error', (error) => log.debug('a connection failed', { error }));
-      injector.injectConnection(connection);
+    const listener = createServer((accepted) => {
+      const connection = serveConnection(accepted, parts);
+      connections.add(connection);
+      void connection.closed.then(() => connections.delete(connection));
+      // Accepted before the listener was closed, heard of after it.
+      if (draining) connection.drain();
     });
     listener.maxConnections = mostConnections;
     await new Promise<void>((resolve, reject) => {
@@ -49,9 +56,9 @@ export async function serveSocket(socket: OwnedSocket, services: readonly GrpcSe
     socket.listening();
     return listener;
   };
-  let listener = await listen();
   let looking = false;
   let draining = false;
+  let listener = await listen();
   return {
     async look() {
       if (looking || draining || socket.isThere()) return;
@@ -69,9 +76,11 @@ export async function serveSocket(socket: OwnedSocket, services: readonly GrpcSe
     async drain(grace) {
       draining = true;
       listener.close();
-      const late = setTimeout(() => server.forceShutdown(), grace);
-      // What it may complain of is that it has been ended by force.
-      await promisify(server.tryShutdown.bind(server))().catch(() => undefined);
+      for (const connection of connections) connection.drain();
+      const late = setTimeout(() => {
+        for (const connection of connections) connection.destroy();
+      }, grace);
+      await Promise.all([...connections].map(({ closed }) => closed));
       clearTimeout(late);
       socket.release();
     },

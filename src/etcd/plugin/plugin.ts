@@ -11,7 +11,7 @@ import type { PluginMetrics, Sample } from './metrics.ts';
 import { type ProbedKey, probeKey } from './probing.ts';
 import { wrongKey } from './proof.ts';
 import { createProvider, orAborted, type Provider } from './provider.ts';
-import { kmsServices } from './services.ts';
+import { kmsMethods } from './services.ts';
 import { type OwnedSocket, ownSocket } from './socket.ts';
 
 export interface PluginProvider {
@@ -99,8 +99,8 @@ async function startProvider(given: PluginProvider, parts: PluginParts): Promise
     keys.push(...probed);
     const auditFailed = (fault: Fault): void => log.error('an unwrap stands in no audit file', { reason: fault.message });
     const provider = createProvider({ name, keys: probed, clock, metrics, audit, auditRequired, auditFailed });
-    const services = kmsServices({ provider, metrics, log, longestCall, mostCalls });
-    const server = await serveSocket(socket, services, log);
+    const methods = kmsMethods({ provider, metrics, log, mostCalls });
+    const server = await serveSocket(socket, { methods, log, longestCall });
     log.info('the provider listens', { socket: socket.path, keyId: backends[0].current().keyId });
     return { given, provider, keys, server };
   } catch (thrown) {

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../base/clock.ts';
 import { asFault, Fault } from '../../base/fault.ts';
-import type { KeyBackend } from '../../keys/key-backend.ts';
+import type { KeyBackend, SealedBytes } from '../../keys/key-backend.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import type { SealedParts } from './limits.ts';
 import { faultOfKeyId } from './limits.ts';
@@ -51,40 +51,37 @@ export function createProvider(parts: ProviderParts): Provider {
   const { name, keys, metrics, clock } = parts;
   const [sealing] = keys;
   const time = isoTimes();
+  const quotedName = JSON.stringify(name);
 
-  const asked = async <T>(backend: KeyBackend, work: Promise<T>): Promise<T> => {
+  const opened = async (backend: KeyBackend, sealed: SealedBytes, signal: AbortSignal): Promise<Uint8Array> => {
     try {
-      return await work;
+      return await backend.open(sealed, signal);
     } catch (thrown) {
       metrics.backendFailed(name, backend.type, asFault(thrown).code);
       throw thrown;
     }
   };
 
-  const audited = async (sealed: SealedParts, call: Unwrap, work: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+  /** Put together by hand: an object for it would cost an unwrap as much as its cipher. */
+  const auditLine = (keyId: string, { api, uid }: Unwrap, outcome: string, begun: number): string => {
+    const duration = Math.round((clock.monotonic() - begun) * 1_000) / 1_000;
+    const asked = `"api":"${api}","uid":${JSON.stringify(uid)},"key_id":${JSON.stringify(keyId)}`;
+    return `{"time":"${time(clock.now())}","type":"unwrap","provider":${quotedName},${asked},"outcome":"${outcome}","duration_ms":${duration}}\n`;
+  };
+
+  const audited = async (keyId: string, call: Unwrap, work: Promise<Uint8Array>): Promise<Uint8Array> => {
     const begun = clock.monotonic();
     let outcome = 'ok';
     let plaintext: Uint8Array | undefined;
     let thrown: unknown;
     try {
-      plaintext = await work();
+      plaintext = await work;
     } catch (error) {
       thrown = error;
       outcome = asFault(error).code;
     }
-    const duration = Math.round((clock.monotonic() - begun) * 1_000) / 1_000;
-    const line = {
-      time: time(clock.now()),
-      type: 'unwrap',
-      provider: name,
-      api: call.api,
-      uid: call.uid,
-      key_id: sealed.keyId,
-      outcome,
-      duration_ms: duration,
-    };
     try {
-      await parts.audit.append(`${JSON.stringify(line)}\n`);
+      await parts.audit.append(auditLine(keyId, call, outcome, begun));
     } catch (error) {
       if (parts.auditRequired) throw error;
       parts.auditFailed(asFault(error));
@@ -102,19 +99,35 @@ export function createProvider(parts: ProviderParts): Provider {
     async seal(plaintext, signal) {
       const wrong = sealing.mayNotSeal();
       if (wrong !== undefined) throw new Fault('unavailable', wrong);
-      const { keyId, ciphertext, annotations } = await asked(sealing.backend, sealing.backend.seal(plaintext, signal));
+      let sealed: SealedBytes;
+      try {
+        sealed = await sealing.backend.seal(plaintext, signal);
+      } catch (thrown) {
+        metrics.backendFailed(name, sealing.backend.type, asFault(thrown).code);
+        throw thrown;
+      }
+      const { keyId, ciphertext, annotations } = sealed;
       const fault = faultOfKeyId(keyId);
       if (fault !== undefined) throw new Fault('too-large', `the key backend names a key that KMS v2 cannot store: ${fault}`);
       return { keyId, ciphertext, annotations: new Map(Object.entries(annotations)) };
     },
-    open: (sealed, call, signal) =>
-      audited(sealed, call, () => openWithAny(keys, sealed, (backend, given) => asked(backend, backend.open(given, signal)))),
+    open(sealed, call, signal) {
+      const given = {
+        keyId: sealed.keyId,
+        ciphertext: sealed.ciphertext,
+        annotations: sealed.annotations.size === 0 ? noAnnotations : Object.fromEntries(sealed.annotations),
+      };
+      const work = keys.length === 1 ? opened(sealing.backend, given, signal) : openWithAny(keys, given, signal, opened);
+      return audited(given.keyId, call, work);
+    },
     openBare(cipher, call, signal) {
-      const sealed = { keyId: sealing.backend.current().keyId, ciphertext: cipher, annotations: new Map<string, Uint8Array>() };
-      return audited(sealed, call, () => asked(sealing.backend, sealing.backend.open({ ...sealed, annotations: {} }, signal)));
+      const { keyId } = sealing.backend.current();
+      return audited(keyId, call, opened(sealing.backend, { keyId, ciphertext: cipher, annotations: noAnnotations }, signal));
     },
   };
 }
+
+const noAnnotations: SealedBytes['annotations'] = {};
 
 /** Many lines are of one millisecond, and its text costs as much as the rest of a line. */
 function isoTimes(): (now: number) => string {
@@ -128,18 +141,16 @@ function isoTimes(): (now: number) => string {
 /** The key that names the id first, then the others: ids of older versions are known to their backend alone. */
 async function openWithAny(
   keys: ProviderParts['keys'],
-  { keyId, ciphertext, annotations }: SealedParts,
-  open: (backend: KeyBackend, sealed: Parameters<KeyBackend['open']>[0]) => Promise<Uint8Array>,
+  sealed: SealedBytes,
+  signal: AbortSignal,
+  open: (backend: KeyBackend, sealed: SealedBytes, signal: AbortSignal) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
-  const sealed = { keyId, ciphertext, annotations: Object.fromEntries(annotations) };
-  const [only] = keys;
-  if (keys.length === 1) return open(only.backend, sealed);
-  const named = keys.filter(({ backend }) => backend.current().keyId === keyId);
+  const named = keys.filter(({ backend }) => backend.current().keyId === sealed.keyId);
   const others = keys.filter((key) => !named.includes(key));
   let refusal: unknown;
   for (const { backend } of [...named, ...others]) {
     try {
-      return await open(backend, sealed);
+      return await open(backend, sealed, signal);
     } catch (thrown) {
       // The backend that may hold the key counts before one that does not know it.
       if (refusal === undefined || isForeign(refusal)) refusal = thrown;

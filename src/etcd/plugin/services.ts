@@ -1,9 +1,9 @@
 // The gRPC services of the plugin: KMS v2 and v1beta1 over one provider, each call bounded, counted and answered with a status.
 
-import type { ServerUnaryCall, ServiceDefinition, sendUnaryData, status, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { Fault, type FaultCode, faults } from '../../base/fault.ts';
+import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import { version as casemateVersion } from '../../base/version.ts';
+import type { UnaryCall, UnaryMethod } from './grpc/call.ts';
 import { faultOfParts, mostPlaintext, mostV1Cipher, refuseRequest } from './limits.ts';
 import type { CallLabels, PluginMetrics } from './metrics.ts';
 import type { Provider } from './provider.ts';
@@ -27,29 +27,21 @@ export interface ServiceParts {
   readonly provider: Provider;
   readonly metrics: PluginMetrics;
   readonly log: Log;
-  /** Milliseconds for a call whose caller sets no earlier deadline. */
-  readonly longestCall: number;
   /** Calls of the two services that may be under way; more are turned away, so that a backend that hangs fills no memory. */
   readonly mostCalls: number;
 }
 
-export interface GrpcService {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
-
-type Answer = (request: Buffer, signal: AbortSignal) => Buffer | Promise<Buffer>;
-
-export function kmsServices(parts: ServiceParts): readonly GrpcService[] {
-  const run = runner(parts);
+/** By the paths of gRPC. */
+export function kmsMethods(parts: ServiceParts): ReadonlyMap<string, UnaryMethod> {
+  const { atOnce, byKey } = runner(parts);
   const { provider } = parts;
-  return [
-    serviceOf(version2, {
-      Status: run('v2', 'status', (request) => {
+  return new Map([
+    ...serviceOf(version2, {
+      Status: atOnce('v2', 'status', (request) => {
         readStatusRequest(request);
         return writeStatusReply({ version: version2, ...provider.status() });
       }),
-      Encrypt: run('v2', 'encrypt', async (request, signal) => {
+      Encrypt: byKey('v2', 'encrypt', async (request, signal) => {
         const { plaintext } = readEncryptRequest(request);
         refuseRequest(faultOfPlaintext(plaintext));
         const sealed = await provider.seal(plaintext, signal);
@@ -58,23 +50,23 @@ export function kmsServices(parts: ServiceParts): readonly GrpcService[] {
         if (fault !== undefined) throw new Fault('too-large', `the key backend gave what KMS v2 cannot store: ${fault}`);
         return writeEncryptReply(sealed);
       }),
-      Decrypt: run('v2', 'decrypt', async (request, signal) => {
-        const { uid, ...sealed } = readDecryptRequest(request);
+      Decrypt: byKey('v2', 'decrypt', async (request, signal) => {
+        const sealed = readDecryptRequest(request);
         refuseRequest(faultOfParts(sealed));
-        return writeBytesReply(await provider.open(sealed, { api: 'v2', uid }, signal));
+        return writeBytesReply(await provider.open(sealed, { api: 'v2', uid: sealed.uid }, signal));
       }),
     }),
-    serviceOf(version1, {
-      Version: run('v1', 'version', (request) => {
+    ...serviceOf(version1, {
+      Version: atOnce('v1', 'version', (request) => {
         readV1Request(request);
         return writeVersionReply({ version: version1, runtimeName: 'casemate', runtimeVersion: casemateVersion });
       }),
-      Encrypt: run('v1', 'encrypt', async (request, signal) => {
+      Encrypt: byKey('v1', 'encrypt', async (request, signal) => {
         const plaintext = readV1Request(request);
         refuseRequest(faultOfPlaintext(plaintext));
         return writeBytesReply(wrapV1(await provider.seal(plaintext, signal)));
       }),
-      Decrypt: run('v1', 'decrypt', async (request, signal) => {
+      Decrypt: byKey('v1', 'decrypt', async (request, signal) => {
         const cipher = readV1Request(request);
         refuseRequest(faultOfCipher(cipher));
         const opened = unwrapV1(cipher);
@@ -85,7 +77,7 @@ export function kmsServices(parts: ServiceParts): readonly GrpcService[] {
         );
       }),
     }),
-  ];
+  ]);
 }
 
 function faultOfPlaintext({ length }: Buffer): string | undefined {
@@ -98,54 +90,67 @@ function faultOfCipher({ length }: Buffer): string | undefined {
   return length > mostV1Cipher ? `the ciphertext has ${length} bytes; ${mostV1Cipher} are allowed` : undefined;
 }
 
-type UnaryHandler = (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => void;
-
-function runner({ provider, metrics, log, longestCall, mostCalls }: ServiceParts) {
+function runner({ provider, metrics, log, mostCalls }: ServiceParts) {
   let underWay = 0;
-  return (api: CallLabels['api'], operation: string, answer: Answer): UnaryHandler => {
+  const named = (api: CallLabels['api'], operation: string) => {
     const labels: CallLabels = { provider: provider.name, api, operation };
-    const isFree = operation === 'status' || operation === 'version';
     const counted = metrics.calls(labels);
-    return (call, reply) => {
-      const begun = performance.now();
-      const end = (outcome: string): void => counted(outcome, (performance.now() - begun) / 1_000);
-      const fail = (thrown: unknown): void => {
-        const { code, message } = toldFault(thrown, log, labels);
-        end(code);
-        reply({ code: statusOf(code), details: message });
-      };
-      if (!isFree && underWay >= mostCalls)
-        return fail(new Fault('rate-limited', `${mostCalls} calls are under way, and no more are taken until some of them end`));
-      const ended = new AbortController();
-      const leave = (): void => {
-        if (!isFree) underWay -= 1;
-        clearTimeout(late);
-        call.off('cancelled', abort);
-      };
-      // Answered here and now: a backend that does not look at its signal holds up nobody but itself.
-      const abort = (): void => {
-        const fault = new Fault('timeout', 'the call was given up before the key backend answered');
-        ended.abort(fault);
-        fail(fault);
-        leave();
-      };
-      const late = setTimeout(abort, longestCall);
-      call.once('cancelled', abort);
-      if (!isFree) underWay += 1;
-      void (async () => {
-        try {
-          const answered = await answer(call.request, ended.signal);
-          if (ended.signal.aborted) return;
-          leave();
-          end('ok');
-          reply(null, answered);
-        } catch (thrown) {
-          if (ended.signal.aborted) return;
-          leave();
-          fail(thrown);
-        }
-      })();
+    const end = (outcome: string, begun: number): void => counted(outcome, (performance.now() - begun) / 1_000);
+    return {
+      succeed(call: UnaryCall, begun: number, reply: Buffer): void {
+        end('ok', begun);
+        call.answer(reply);
+      },
+      fail(call: UnaryCall, begun: number, thrown: unknown): void {
+        const fault = toldFault(thrown, log, labels);
+        end(fault.code, begun);
+        call.refuse(fault);
+      },
     };
+  };
+  return {
+    /** For what is answered from memory, also when more calls are under way than are taken. */
+    atOnce(api: CallLabels['api'], operation: string, answer: (request: Buffer) => Buffer): UnaryMethod {
+      const { succeed, fail } = named(api, operation);
+      return (call) => {
+        const begun = performance.now();
+        try {
+          succeed(call, begun, answer(call.request));
+        } catch (thrown) {
+          fail(call, begun, thrown);
+        }
+      };
+    },
+    byKey(api: CallLabels['api'], operation: string, answer: (request: Buffer, signal: AbortSignal) => Promise<Buffer>): UnaryMethod {
+      const { succeed, fail } = named(api, operation);
+      return (call) => {
+        const begun = performance.now();
+        if (underWay >= mostCalls) {
+          const words = `${mostCalls} calls are under way, and no more are taken until some of them end`;
+          return fail(call, begun, new Fault('rate-limited', words));
+        }
+        const given = new AbortController();
+        let isOver = false;
+        const leave = (): boolean => {
+          if (isOver) return false;
+          isOver = true;
+          underWay -= 1;
+          return true;
+        };
+        // Answered here and now: a backend that does not look at its signal holds up nobody but itself.
+        call.givenUp = () => {
+          if (!leave()) return;
+          const fault = new Fault('timeout', 'the call was given up before the key backend answered');
+          given.abort(fault);
+          fail(call, begun, fault);
+        };
+        underWay += 1;
+        answer(call.request, given.signal).then(
+          (reply) => leave() && succeed(call, begun, reply),
+          (thrown: unknown) => leave() && fail(call, begun, thrown),
+        );
+      };
+    },
   };
 }
 
@@ -161,27 +166,7 @@ function toldFault(thrown: unknown, log: Log, { provider, api, operation }: Call
   return new Fault('internal', 'internal error; the log of the plugin tells where');
 }
 
-function statusOf(code: FaultCode): status {
-  return faults[code].grpc;
-}
-
-const asItIs = (bytes: Buffer): Buffer => bytes;
-
 /** Messages pass as bytes: read in the handlers, so that what is malformed is answered as such, and counted. */
-function serviceOf(packageName: string, handlers: Readonly<Record<string, UnaryHandler>>): GrpcService {
-  const definition = Object.fromEntries(
-    Object.keys(handlers).map((name) => [
-      name,
-      {
-        path: `/${packageName}.KeyManagementService/${name}`,
-        requestStream: false,
-        responseStream: false,
-        requestSerialize: asItIs,
-        requestDeserialize: asItIs,
-        responseSerialize: asItIs,
-        responseDeserialize: asItIs,
-      },
-    ]),
-  );
-  return { definition, implementation: handlers as unknown as UntypedServiceImplementation };
+function serviceOf(packageName: string, methods: Readonly<Record<string, UnaryMethod>>): [path: string, method: UnaryMethod][] {
+  return Object.entries(methods).map(([name, method]) => [`/${packageName}.KeyManagementService/${name}`, method]);
 }
