@@ -6,6 +6,7 @@ import { defaultLockout } from '../base/config/lockout.ts';
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { createRoster } from '../base/roster.ts';
 import type { Cors } from '../http/cors.ts';
 import type { KeyBackend } from '../keys/key-backend.ts';
 import { compileContract } from '../schema/routes.ts';
@@ -234,7 +235,7 @@ function pipelineOf({ clock, metrics, log }: ServerParts, whileSealed: Mounted, 
       leases: { issue: sealed },
       wrap: sealed,
       audit: { active: false, request: sealed, response: sealed },
-      underWay: new Set(),
+      underWay: createRoster(),
     });
   const { cache, mounts, router, tokens, policies, leases, wrapping, audit, identity, login } = unsealed;
   return createPipeline({

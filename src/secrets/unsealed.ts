@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { LockoutConfigs } from '../base/config/config.ts';
 import type { Log } from '../base/log.ts';
 import type { RandomBytes } from '../base/random.ts';
+import { createRoster, type Roster } from '../base/roster.ts';
 import { keyFromBytes } from '../crypto/keys.ts';
 import { within } from '../storage/within.ts';
 import { type AuditDevices, createDevices } from './audit/devices.ts';
@@ -78,7 +79,7 @@ export interface Unsealed {
   readonly rotation: Rotation;
   readonly versions: VersionHistory;
   /** Requests that are not answered yet. */
-  readonly underWay: Set<Life>;
+  readonly underWay: Roster<Life>;
   readonly policies: PolicyStore;
   readonly tokens: Tokens;
   readonly tokenRoles: TokenRoles;
@@ -141,7 +142,7 @@ export async function openUnsealed(parts: UnsealedParts): Promise<Unsealed> {
     ...registers,
     barrier,
     foundation,
-    underWay: new Set(),
+    underWay: createRoster(),
     tokens,
     login: createLogin({ entityFor: (alias) => identity.entityFor(alias), subjects: identity.subjects, tokens }),
     leases,

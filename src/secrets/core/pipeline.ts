@@ -2,6 +2,7 @@
 
 import { asFault, Fault } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
+import type { Roster } from '../../base/roster.ts';
 import type { Verb } from '../../schema/contract.ts';
 import { type Match, type Prepared, prepare } from '../../schema/routes.ts';
 import { addressAllowed } from '../identity/cidrs.ts';
@@ -40,7 +41,7 @@ export interface PipelineParts extends SettlingParts {
   readonly aclFor: (policies: readonly string[], subject: Subject | undefined) => Promise<Acl>;
   readonly audit: AuditTrail;
   /** Each request from its beginning to its answer. */
-  readonly underWay: Set<Life>;
+  readonly underWay: Roster<Life>;
   readonly observe: (life: Life, milliseconds: number) => void;
   readonly now: () => number;
   readonly log: Log;
@@ -71,10 +72,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   return async (wire) => {
     const started = parts.now();
     const life: Life = { wire, started, operation: wire.operation === 'write' ? 'update' : wire.operation };
-    parts.underWay.add(life);
+    const place = parts.underWay.add(life);
     const fixed = alwaysAnswered(parts, wire);
     const reply = fixed === undefined ? withHeaders(await travel(parts, life), life) : await answerSealed(parts, fixed, life);
-    parts.underWay.delete(life);
+    parts.underWay.remove(place);
     parts.observe(life, parts.now() - started);
     return reply;
   };
@@ -222,24 +223,41 @@ function validated(match: Match, verb: Verb, data: WireRequest['data']): Prepare
   }
 }
 
+/** A class for its getters, as the request of the wire is one. */
+class TravellingRequest implements EngineRequest {
+  readonly id: string;
+  readonly path: string;
+  readonly data: WireRequest['data'];
+  readonly mountPoint: string;
+  readonly caller: Caller | undefined;
+  readonly wrapTtl: number | undefined;
+  readonly remoteAddress: string;
+  readonly #life: Life;
+
+  constructor(life: Life, mounted: Mounted | undefined, caller: Caller | undefined) {
+    const { wire } = life;
+    this.id = wire.id;
+    this.path = mounted === undefined ? wire.path : wire.path.slice(mounted.path.length);
+    this.data = wire.data;
+    this.mountPoint = mounted?.path ?? '';
+    this.caller = caller;
+    this.wrapTtl = wire.wrapTtl;
+    this.remoteAddress = wire.remoteAddress;
+    this.#life = life;
+  }
+
+  get operation(): Operation {
+    return this.#life.operation;
+  }
+
+  get signal(): AbortSignal {
+    return this.#life.wire.signal;
+  }
+}
+
 function engineRequest(life: Life, mounted: Mounted | undefined, found: Authenticated | undefined): EngineRequest {
-  const { wire } = life;
-  const request: EngineRequest = {
-    id: wire.id,
-    get operation(): Operation {
-      return life.operation;
-    },
-    path: mounted === undefined ? wire.path : wire.path.slice(mounted.path.length),
-    data: wire.data,
-    mountPoint: mounted?.path ?? '',
-    caller: found === undefined ? undefined : callerOf(found),
-    wrapTtl: wire.wrapTtl,
-    remoteAddress: wire.remoteAddress,
-    get signal(): AbortSignal {
-      return wire.signal;
-    },
-  };
-  return withCallerToken(request, wire.token);
+  const caller = found === undefined ? undefined : callerOf(found);
+  return withCallerToken(new TravellingRequest(life, mounted, caller), life.wire.token);
 }
 
 const callers = new WeakMap<FoundToken['entry'], Caller>();

@@ -17,7 +17,7 @@ export interface OperationParts {
   readonly levels: LogLevels | undefined;
   readonly kinds: () => readonly Pick<EngineKind, 'type' | 'table'>[];
   /** Requests that are not answered yet. */
-  readonly underWay: ReadonlySet<Life>;
+  readonly underWay: Iterable<Life>;
   readonly rotation: Rotation;
 }
 

@@ -38,7 +38,7 @@ export interface Operated {
   readonly quotas: Quotas;
   readonly tokens: Tokens;
   readonly rotation: Rotation;
-  readonly underWay: ReadonlySet<Life>;
+  readonly underWay: Iterable<Life>;
 }
 
 /** By part. Attempts of the holders of shares end with the unsealed server. */

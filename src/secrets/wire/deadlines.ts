@@ -1,5 +1,7 @@
 // How long a request may take: one timer for all of them, since a timer for each would cost every request.
 
+import { createRoster, type Place } from '../../base/roster.ts';
+
 export interface Deadline {
   readonly until: number;
   readonly late: () => void;
@@ -7,14 +9,14 @@ export interface Deadline {
 
 export interface Deadlines {
   /** Calls `late` once if the deadline passes before `end`. */
-  begin(late: () => void): Deadline;
-  end(deadline: Deadline): void;
+  begin(late: () => void): Place<Deadline>;
+  end(deadline: Place<Deadline>): void;
 }
 
 /** Milliseconds; noticed up to a twentieth later, at most a second. */
 export function createDeadlines(duration: number, now: () => number = () => performance.now()): Deadlines {
   /** In the order in which they began, so the first is due first. */
-  const running = new Set<Deadline>();
+  const running = createRoster<Deadline>();
   const period = Math.max(10, Math.min(1_000, duration / 20));
   let waiting = false;
   const sweepLater = (): void => {
@@ -25,20 +27,18 @@ export function createDeadlines(duration: number, now: () => number = () => perf
   const sweep = (): void => {
     waiting = false;
     const time = now();
-    for (const deadline of running) {
-      if (deadline.until > time) break;
-      running.delete(deadline);
-      deadline.late();
+    for (let due = running.first(); due !== undefined && due.until <= time; due = running.first()) {
+      running.shift();
+      due.late();
     }
-    if (running.size > 0) sweepLater();
+    if (running.first() !== undefined) sweepLater();
   };
   return {
     begin(late) {
-      const deadline: Deadline = { until: now() + duration, late };
-      running.add(deadline);
+      const deadline = running.add({ until: now() + duration, late });
       if (!waiting) sweepLater();
       return deadline;
     },
-    end: (deadline) => void running.delete(deadline),
+    end: (deadline) => running.remove(deadline),
   };
 }

@@ -29,12 +29,52 @@ export function cutOff(cut: Cut): void {
   cut.controller?.abort();
 }
 
-function signalOf(request: IncomingMessage, cut: Cut | undefined): AbortSignal {
-  if (cut === undefined) return request.signal;
-  if (cut.late) return AbortSignal.abort();
-  cut.controller ??= new AbortController();
-  return AbortSignal.any([request.signal, cut.controller.signal]);
+/**
+ * A class for its getter: an object literal with one gets a hidden class of its own, which lies in the old generation and holds
+ * the request, with its token and body, until that generation is collected.
+ */
+class ParsedRequest implements WireRequest {
+  readonly id: string;
+  readonly operation: WireOperation;
+  readonly path: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly token: string | undefined;
+  readonly wrapTtl: number | undefined;
+  readonly namespace = undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly opens: 'metrics' | undefined;
+  readonly head: boolean;
+  readonly #request: IncomingMessage;
+  readonly #cut: Cut | undefined;
+
+  constructor(request: IncomingMessage, cut: Cut | undefined, parsed: Parsed) {
+    this.id = parsed.id;
+    this.operation = parsed.operation;
+    this.path = parsed.path;
+    this.data = parsed.data;
+    this.token = parsed.token;
+    this.wrapTtl = parsed.wrapTtl;
+    this.headers = request.headers;
+    this.remoteAddress = parsed.remoteAddress;
+    this.remotePort = request.socket.remotePort ?? 0;
+    this.opens = parsed.opens;
+    this.head = request.method === 'HEAD';
+    this.#request = request;
+    this.#cut = cut;
+  }
+
+  get signal(): AbortSignal {
+    const cut = this.#cut;
+    if (cut === undefined) return this.#request.signal;
+    if (cut.late) return AbortSignal.abort();
+    cut.controller ??= new AbortController();
+    return AbortSignal.any([this.#request.signal, cut.controller.signal]);
+  }
 }
+
+type Parsed = Pick<WireRequest, 'id' | 'operation' | 'path' | 'data' | 'token' | 'wrapTtl' | 'remoteAddress' | 'opens'>;
 
 const empty: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -57,23 +97,16 @@ export async function parseRequest(
   const wrapTtl = wrapSeconds(headers);
   const data = operation === 'write' || operation === 'patch' ? await bodyOf(request, options) : parametersAsData(parameters);
   const token = tokenOf(headers);
-  return {
+  return new ParsedRequest(request, cut, {
     id: options.uuid(),
     operation,
     path: (operation === 'list' || operation === 'scan') && path !== '' && !path.endsWith('/') ? `${path}/` : path,
     data,
     token,
     wrapTtl,
-    namespace: undefined,
-    headers,
     remoteAddress,
-    remotePort: request.socket.remotePort ?? 0,
     opens: options.opens,
-    head: request.method === 'HEAD',
-    get signal() {
-      return signalOf(request, cut);
-    },
-  };
+  });
 }
 
 function operationOf(method: string, parameters: FormData | undefined): WireOperation {
