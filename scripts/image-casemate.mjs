@@ -28,7 +28,7 @@ process.env.CASEMATE_COMMAND ??= 'casemate';
 const program = '${HOME}/dist/cli.js';
 const words = process.argv.slice(2);
 if (words[0] === 'kms' && !['install', 'uninstall', 'doctor'].includes(words[1]))
-  process.execve('${NODE}', ['${NODE}', '--max-semi-space-size=2', '--max-old-space-size=64', program, ...words], process.env);
+  process.execve('${NODE}', ['${NODE}', '--max-semi-space-size=2', '--max-old-space-size=64', '--no-maglev', program, ...words], process.env);
 import(program);
 `;
 

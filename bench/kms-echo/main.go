@@ -44,7 +44,9 @@ func serve(socket string) error {
 }
 
 type result struct {
-	Calls   int     `json:"calls"`
+	Calls int `json:"calls"`
+	// All counts those of the warm-up as well.
+	All     int     `json:"all"`
 	Seconds float64 `json:"seconds"`
 	P50     float64 `json:"p50"`
 	P99     float64 `json:"p99"`
@@ -88,6 +90,7 @@ func load(socket, operation string, workers int, length time.Duration, rate int)
 	begun := time.Now()
 	counted, end := begun.Add(warmUp), begun.Add(warmUp+length)
 	durations := make([][]time.Duration, workers)
+	made := make([]int, workers)
 	failed := make(chan error, workers)
 	var all sync.WaitGroup
 	for worker := range workers {
@@ -111,6 +114,7 @@ func load(socket, operation string, workers int, length time.Duration, rate int)
 					failed <- err
 					return
 				}
+				made[worker]++
 				if due.After(counted) {
 					durations[worker] = append(durations[worker], time.Since(due))
 				}
@@ -131,7 +135,11 @@ func load(socket, operation string, workers int, length time.Duration, rate int)
 	at := func(share float64) float64 {
 		return together[min(len(together)-1, int(share*float64(len(together))))].Seconds() * 1000
 	}
-	return &result{len(together), length.Seconds(), at(0.5), at(0.99)}, nil
+	total := 0
+	for _, calls := range made {
+		total += calls
+	}
+	return &result{len(together), total, length.Seconds(), at(0.5), at(0.99)}, nil
 }
 
 func run() error {

@@ -121,7 +121,7 @@ describe("Casemate's image", () => {
       expect(printed).toContain('"the plugin is ready"');
       expect(printed).not.toContain('Warning');
       const line = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0');
-      expect(line.slice(1, 3)).toEqual(['--max-semi-space-size=2', '--max-old-space-size=64']);
+      expect(line.slice(1, 4)).toEqual(['--max-semi-space-size=2', '--max-old-space-size=64', '--no-maglev']);
       expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/^Uid:\s+65532\s/m);
     } finally {
       child.kill('SIGTERM');
