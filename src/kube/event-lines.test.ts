@@ -13,7 +13,7 @@ async function read(...chunks: readonly (string | Buffer)[]): Promise<{ readonly
     dropped = true;
   };
   const events: WatchEvent[] = [];
-  for await (const event of eventsIn({ status: 200, headers: {}, body: body(), drop }, 1_000)) events.push(event);
+  for await (const event of eventsIn({ body: body(), drop }, 1_000)) events.push(event);
   return { events, dropped };
 }
 

@@ -18,7 +18,7 @@ const lineFeed = 0x0a;
  * Ends with the connection. What stands after the last line feed was cut off and is left out: the next watch brings it again.
  * Throws Fault `timeout` after `quiet` milliseconds without a byte, and what the network throws.
  */
-export async function* eventsIn(opened: Opened, quiet: number): AsyncGenerator<WatchEvent, void, undefined> {
+export async function* eventsIn(opened: Pick<Opened, 'body' | 'drop'>, quiet: number): AsyncGenerator<WatchEvent, void, undefined> {
   let pieces: Buffer[] = [];
   let size = 0;
   for await (const chunk of timely(opened, quiet)) {
@@ -38,7 +38,7 @@ export async function* eventsIn(opened: Opened, quiet: number): AsyncGenerator<W
 }
 
 /** Only the time that is spent waiting counts: whoever reads may take long over an event. */
-async function* timely({ body, drop }: Opened, quiet: number): AsyncGenerator<Buffer, void, undefined> {
+async function* timely({ body, drop }: Pick<Opened, 'body' | 'drop'>, quiet: number): AsyncGenerator<Buffer, void, undefined> {
   const chunks = body[Symbol.asyncIterator]();
   try {
     for (;;) {

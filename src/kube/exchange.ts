@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { Fault } from '../base/fault.ts';
+import { wipe } from '../crypto/wipe.ts';
 import type { Connection } from './connection.ts';
 import { type Asked, KubeFault, statusOf } from './kube-fault.ts';
 import { secretsIn } from './redaction.ts';
@@ -35,12 +36,21 @@ export interface Answer {
   readonly text: string;
 }
 
+export interface RawAnswer {
+  readonly status: number;
+  /** Of its content, with parameters; empty where the server did not say. */
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
 export interface Exchange {
   readonly connection: Connection;
   /** The first answer that is not to be tried again, whatever its status. Its body is under the signal alone. */
   open(call: Call, options: CallOptions): Promise<Opened>;
   /** As `open`, with the whole body. */
   read(call: Call, options: CallOptions): Promise<Answer>;
+  /** As `read`, for what is no text; there is no copy of the bytes but this one. Throws Fault `too-large` after `most` bytes. */
+  readBytes(call: Call, options: CallOptions, most?: number): Promise<RawAnswer>;
   /** As `read`. Throws KubeFault for a status of 400 and more. */
   answer(call: Call, options: CallOptions): Promise<Answer>;
   /** What the server's refusal is to the caller. */
@@ -108,7 +118,7 @@ export function createExchange({ connection, transport, pace = usualPace, now }:
       const seconds = secondsToWait(tried);
       if (seconds === undefined || ++waits > mostWaits) return tried;
       // What a server that wants to be left alone has said is all there is to tell when the time runs out.
-      const said = { status: tried.status, text: await textOf(tried) };
+      const said = { status: tried.status, text: joined(await tried.pieces(largestAnswer)).toString() };
       await pause(Math.max(Math.min(seconds, longestWait) * 1000, pauseBefore(waits, pace)), undefined, { signal }).catch(
         (thrown: unknown) => {
           throw isTimeout(signal) ? refusal(call, said) : thrown;
@@ -126,22 +136,32 @@ export function createExchange({ connection, transport, pace = usualPace, now }:
       throw faultOf(thrown, signal, connection, call);
     }
   };
-  const read = (call: Call, options: CallOptions): Promise<Answer> =>
+  const whole = (call: Call, options: CallOptions, most: number) =>
     within(call, options, async (signal) => {
       for (let attempt = 0; ; attempt++) {
         const opened = await persist(call, signal, options.patience ?? usualPatience);
         try {
-          return { status: opened.status, text: await textOf(opened) };
+          return { opened, pieces: await opened.pieces(most) };
         } catch (thrown) {
           const loss = caught(thrown, signal);
           if (!call.repeatable || attempt >= 2) throw unreachable(connection, call, loss);
         }
       }
     });
+  const read = async (call: Call, options: CallOptions): Promise<Answer> => {
+    const { opened, pieces } = await whole(call, options, largestAnswer);
+    return { status: opened.status, text: joined(pieces).toString() };
+  };
   return {
     connection,
     refusal,
     read,
+    async readBytes(call, options, most = largestAnswer) {
+      const { opened, pieces } = await whole(call, options, most);
+      const bytes = joined(pieces);
+      if (pieces.length > 1) wipe(...pieces);
+      return { status: opened.status, type: opened.headers['content-type'] ?? '', bytes };
+    },
     // Only the time until the answer begins is bounded: its body may be a stream without an end.
     async open(call, options) {
       const stop = new AbortController();
@@ -183,16 +203,8 @@ function secondsToWait({ status, headers }: Opened): number | undefined {
   return Number.isFinite(seconds) ? seconds : 1;
 }
 
-/** The whole body. Throws Fault `too-large`, or what `lossOf` reads. */
-async function textOf(opened: Opened): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of opened.body) {
-    size += chunk.length;
-    if (size > largestAnswer) throw new Fault('too-large', 'the API server answers more than can be read at once; ask for smaller pages');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+function joined(pieces: readonly Buffer[]): Buffer {
+  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 }
 
 export function askedBy({ verb, what, body }: Call, { origin }: Connection): Asked {

@@ -1,6 +1,6 @@
 // One HTTP request to an API server, and its answer as it arrives; connections are kept, and made anew when certificates change.
 
-import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Agent, ClientRequest, request as httpRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Fault } from '../base/fault.ts';
 import { version } from '../base/version.ts';
 import type { Connection, Credentials, TlsMaterial } from './connection.ts';
@@ -10,7 +10,7 @@ export interface Outgoing {
   /** With its parameters. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  readonly body?: string | Uint8Array | undefined;
 }
 
 export interface Opened {
@@ -18,6 +18,8 @@ export interface Opened {
   readonly headers: IncomingHttpHeaders;
   /** To be read to its end, or left by leaving the loop. */
   readonly body: AsyncIterable<Buffer>;
+  /** The whole body instead, in pieces that nobody else holds. Throws Fault `too-large` after `most` bytes, and what `lossOf` reads. */
+  pieces(most?: number): Promise<Buffer[]>;
   /** Ends the connection without reading on. */
   drop(): void;
 }
@@ -46,24 +48,25 @@ interface KeptSockets {
 export function createTransport(connection: Connection, proxies: Environment): Transport {
   const url = new URL(connection.server);
   const proxyEnv = proxyFor(connection, url, proxies);
-  let current: { readonly material: string; readonly agent: Agent } | undefined;
+  let current: { readonly tls: TlsMaterial; readonly agent: Agent } | undefined;
+  let request: typeof httpRequest | undefined;
   const agentFor = async (tls: TlsMaterial): Promise<Agent> => {
-    const material = JSON.stringify(tls);
-    if (current?.material === material) return current.agent;
     const agent = await makeAgent(connection, tls, proxyEnv);
     if (current !== undefined) retire(current.agent);
-    current = { material, agent };
+    current = { tls, agent };
     return agent;
   };
   return {
     async open(outgoing, signal) {
       const credentials = await connection.credentials(signal);
-      const agent = await agentFor(credentials.tls);
-      const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+      const { tls } = credentials;
+      const agent = current !== undefined && isSame(current.tls, tls) ? current.agent : await agentFor(tls);
+      request ??= (url.protocol === 'https:' ? await import('node:https') : await import('node:http')).request;
+      const send = request;
       signal.throwIfAborted();
       const target = `${connection.server}${outgoing.path}`;
       return opened(
-        (done) => request(target, { method: outgoing.method, headers: headersOf(outgoing, credentials), agent, signal }, done),
+        (done) => send(target, { method: outgoing.method, headers: headersOf(outgoing, credentials), agent, signal }, done),
         outgoing,
       );
     },
@@ -72,6 +75,16 @@ export function createTransport(connection: Connection, proxies: Environment): T
       current = undefined;
     },
   };
+}
+
+function isSame(one: TlsMaterial, other: TlsMaterial): boolean {
+  return (
+    one.authorities === other.authorities &&
+    one.certificate === other.certificate &&
+    one.key === other.key &&
+    one.serverName === other.serverName &&
+    one.verify === other.verify
+  );
 }
 
 /** What is under way with the old certificate, a watch for one, goes on; nothing new is sent over it. */
@@ -84,7 +97,8 @@ async function makeAgent({ server, agent }: Connection, tls: TlsMaterial, proxyE
   if (agent !== undefined) return agent(tls);
   // Dead ways (a firewall that forgot the connection) are noticed by the system, which asks after 15 s of silence. Idle connections
   // are ended before the server (90 s) or a balancer (60 s) does it, just when the next write is on its way.
-  const settings = { keepAlive: true, keepAliveMsecs: 15_000, timeout: 55_000, maxFreeSockets: 16, ...proxyEnv };
+  // As many are kept as a rewrite has calls under way: each new one costs the server a signature.
+  const settings = { keepAlive: true, keepAliveMsecs: 15_000, timeout: 55_000, maxFreeSockets: 64, ...proxyEnv };
   if (server.startsWith('http:')) return new (await import('node:http')).Agent(settings);
   const { Agent: TlsAgent } = await import('node:https');
   return new TlsAgent({
@@ -124,11 +138,28 @@ function opened(start: Start, { body }: Outgoing): Promise<Opened> {
         status: response.statusCode as number,
         headers: response.headers,
         body: response as AsyncIterable<Buffer>,
+        pieces: (most) => piecesOf(response, most),
         drop: () => response.destroy(),
       }),
     );
     request.on('error', reject);
     request.end(body);
+  });
+}
+
+/** By events: an iterator costs as much as the rest of a small answer. */
+function piecesOf(response: IncomingMessage, most = Number.POSITIVE_INFINITY): Promise<Buffer[]> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let size = 0;
+    response.on('data', (piece: Buffer) => {
+      size += piece.length;
+      pieces.push(piece);
+      if (size > most)
+        response.destroy(new Fault('too-large', 'the API server answers more than can be read at once; ask for smaller pages'));
+    });
+    response.on('end', () => resolve(pieces));
+    response.on('error', reject);
   });
 }
 

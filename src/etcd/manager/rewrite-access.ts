@@ -1,4 +1,4 @@
-// Asks the API server beforehand whether it would let this client list and patch: ten thousand refusals would say no more.
+// Asks the API server beforehand whether it would let this client list, patch and update: ten thousand refusals would say no more.
 
 import { Fault } from '../../base/fault.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -17,14 +17,23 @@ const reviews: Kind<SelfSubjectAccessReview> = {
   namespaced: false,
 };
 
-/** Throws Fault `permission-denied` that names what a ClusterRole has to allow. */
-export async function refuseWithoutRights(client: KubeClient, resources: readonly Resource[], signal: AbortSignal): Promise<void> {
+/**
+ * Resolves to the resources that may be updated as well, which is the quicker way. Throws Fault `permission-denied` that names what a
+ * ClusterRole has to allow: list and patch are enough.
+ */
+export async function refuseWithoutRights(
+  client: KubeClient,
+  resources: readonly Resource[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<Resource>> {
   const missing: string[] = [];
+  const updatable = new Set<Resource>();
   for (const resource of resources) {
-    for (const verb of ['list', 'patch']) {
+    for (const verb of ['list', 'patch', 'update']) {
       const spec = { resourceAttributes: { verb, group: resource.group, resource: resource.plural } };
       const { status } = await client.create(reviews, { metadata: {}, spec }, { signal });
-      if (status?.allowed !== true) missing.push(`${verb} on ${kindName(resource)}`);
+      if (status?.allowed === true && verb === 'update') updatable.add(resource);
+      if (status?.allowed !== true && verb !== 'update') missing.push(`${verb} on ${kindName(resource)}`);
     }
   }
   if (missing.length > 0)
@@ -32,4 +41,5 @@ export async function refuseWithoutRights(client: KubeClient, resources: readonl
       'permission-denied',
       `the rewrite cannot begin: ${client.connection.origin} needs a ClusterRole that allows ${missing.join(', ')}`,
     );
+  return updatable;
 }

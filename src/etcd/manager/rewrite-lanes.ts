@@ -10,7 +10,7 @@ import { createPace, type Pace, type PaceLimits } from './pace.ts';
 export interface LaneAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly text: string;
+  readonly bytes: Buffer;
   /** Of the server that gave it. */
   readonly client: KubeClient;
 }
@@ -31,10 +31,10 @@ export interface Throttling {
 
 export interface Lanes {
   /**
-   * Waits for a place at the server with the most room, and sends. Throws Fault `unavailable` or `permission-denied` where no try can
+   * Waits for a place at the server with the most room, and sends what is made only then: bodies may be large. Throws Fault `unavailable` or `permission-denied` where no try can
    * help, and the signal's reason.
    */
-  send(outgoing: Outgoing): Promise<LaneAnswer | LaneLoss>;
+  send(outgoing: () => Outgoing): Promise<LaneAnswer | LaneLoss>;
   /** Calls that may be under way at all servers together. */
   limit(): number;
   throttling(): Throttling;
@@ -135,7 +135,8 @@ export function openLanes({ clients, limits, proxies, timeout, now }: LanesOptio
     const late = setTimeout(() => used.abort.abort(new DOMException('', 'TimeoutError')), timeout);
     try {
       const opened = await lane.transport.open(outgoing, used.abort.signal);
-      const text = await textOf(opened);
+      const pieces = await opened.pieces();
+      const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
       const pause = pauseOf(opened);
       if (opened.status === 429) {
         throttled++;
@@ -144,7 +145,7 @@ export function openLanes({ clients, limits, proxies, timeout, now }: LanesOptio
       }
       if (opened.status === 401) lane.client.connection.renew();
       over(lane, used, pause === undefined ? 'answered' : 'busy', begun, pause);
-      return { status: opened.status, headers: opened.headers, text, client: lane.client };
+      return { status: opened.status, headers: opened.headers, bytes, client: lane.client };
     } catch (thrown) {
       over(lane, used, 'lost', begun);
       signal.throwIfAborted();
@@ -159,7 +160,7 @@ export function openLanes({ clients, limits, proxies, timeout, now }: LanesOptio
       signal.throwIfAborted();
       const lane = await place();
       signal.throwIfAborted();
-      return exchange(lane, outgoing);
+      return exchange(lane, outgoing());
     },
     limit: () => lanes.reduce((sum, { pace }) => sum + pace.limit(), 0),
     throttling: () => ({ answers: throttled, priorityLevel }),
@@ -193,12 +194,6 @@ function pauseOf({ status, headers }: Opened): number | undefined {
 
 /** Seconds. */
 const longestPause = 30;
-
-async function textOf({ body }: Opened): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString();
-}
 
 /** Throws on what is no loss, and for what would fail again. */
 function wordsOf(thrown: unknown, { client }: Lane): string {

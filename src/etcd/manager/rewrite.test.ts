@@ -1,6 +1,6 @@
 // A rewrite against scripted servers: failures that no real API server shows when asked, and what stands in a cursor.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { refusalOf } from '../../../test/foundation/listening.ts';
 import { type Reply, type ScriptedApi, type Seen, statusReply } from '../../../test/foundation/scripted-api.ts';
 import { scriptedKube } from '../../../test/foundation/scripted-kube.ts';
@@ -47,7 +47,7 @@ function run(api: ScriptedApi, options: Partial<RewriteOptions> = {}, signal = n
 const patches = ({ seen }: ScriptedApi) => seen.filter(({ method }) => method === 'PATCH');
 
 describe('each object', () => {
-  it('is patched with nothing but the mark of what was listed, and only its metadata is asked for', async () => {
+  it('of a kind without Protocol Buffers is patched with nothing but the mark of what was listed', async () => {
     const api = await serving({ count: 1, patch: rewritten });
     const { counts } = await run(api);
     expect(counts).toStrictEqual({ rewritten: 1, current: 0, changed: 0, gone: 0, refused: 0 });
@@ -56,7 +56,9 @@ describe('each object', () => {
     expect(JSON.parse(patch?.body ?? '')).toStrictEqual({ metadata: { uid: 'uid-s-0', resourceVersion: '5' } });
     expect(patch?.headers['content-type']).toBe('application/merge-patch+json');
     for (const { headers } of api.seen.filter(({ method }) => method !== 'POST'))
-      expect(headers.accept).toMatch(/^application\/json;as=PartialObjectMetadata(List)?;g=meta\.k8s\.io;v=v1$/);
+      expect(headers.accept).toMatch(
+        /^(application\/vnd\.kubernetes\.protobuf, )?application\/json;as=PartialObjectMetadata(List)?;g=meta\.k8s\.io;v=v1$/,
+      );
   });
 
   const outcomes: readonly (readonly [string, Reply, object])[] = [
@@ -170,6 +172,7 @@ describe('a cursor', () => {
         if (cursors.length === 1) await hold.promise;
       },
     });
+    await vi.waitFor(() => expect(patches(api)).toHaveLength(20), { timeout: 10_000 });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(cursors).toHaveLength(1);
     expect(patches(api)).toHaveLength(20);

@@ -1,6 +1,7 @@
 // Rewrites every object of some resources, so that each is sealed with the key that writes now; goes on where a cursor says.
 
 import { Fault } from '../../base/fault.ts';
+import { wipe } from '../../crypto/wipe.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { kindName, type Resource, refText } from '../../kube/object.ts';
 import type { Environment } from '../../kube/transport.ts';
@@ -8,7 +9,7 @@ import type { PaceLimits } from './pace.ts';
 import { refuseWithoutRights } from './rewrite-access.ts';
 import { type Lanes, openLanes, type Throttling } from './rewrite-lanes.ts';
 import { type Rewriting, rewriteObject } from './rewrite-object.ts';
-import { countOf, type MetadataPage, metadataPage, type PageOptions, type SeenObject } from './rewrite-pages.ts';
+import { countOf, firstSizing, type MetadataPage, metadataPage, objectPage, type PageOptions, type SeenObject } from './rewrite-pages.ts';
 import {
   createTally,
   mostRefusedNames,
@@ -76,8 +77,8 @@ const usualLimits: PaceLimits = { least: 1, most: 64, first: 8 };
 
 /**
  * To be called when every living API server has the new key in front: only then are objects that others write meanwhile sealed with it too,
- * and only then does an unchanged resourceVersion mean that nothing had to be written. Of an object no value comes into this process, but
- * its metadata does. Rejects with a Fault when it cannot go on; everything up to the last cursor is done.
+ * and only then does an unchanged resourceVersion mean that nothing had to be written. Where the client may update, objects pass through
+ * this process as bytes that nobody looks into; where it may only patch, their metadata does. Rejects with a Fault when it cannot go on; everything up to the last cursor is done.
  */
 export async function rewriteResources(options: RewriteOptions, signal: AbortSignal): Promise<RewriteReport> {
   const { clients, resources, concurrency = {}, proxies = {}, timeout = 30_000, now } = options;
@@ -125,12 +126,12 @@ async function run(options: RewriteOptions, lanes: Lanes, effort: Effort): Promi
   const left = resources.filter((resource) => !names.has(kindName(resource)));
   const pages: PageOptions = { clients, limit: pageSize, patience, timeout: 60_000, signal };
   const rewriting: Rewriting = { lanes, patience, now, signal, health: { lastGood: started, failedInARow: 0 } };
-  await refuseWithoutRights(clients[0], left, signal);
+  const updatable = await refuseWithoutRights(clients[0], left, signal);
   state.total = await totalOf(left, state, pages);
   rewriting.health.lastGood = now();
   for (const resource of left) {
     const name = kindName(resource);
-    const counts = await rewriteResource(resource, { options, lanes, effort, state, pages, rewriting });
+    const counts = await rewriteResource(resource, { options, lanes, effort, state, pages, updatable, rewriting });
     state.done = [...state.done, { resource: name, counts }];
     await options.onCursor?.({ version: 1, done: state.done, at: undefined, refused: state.refused });
   }
@@ -163,12 +164,13 @@ interface Part {
   readonly effort: Effort;
   readonly state: State;
   readonly pages: PageOptions;
+  readonly updatable: ReadonlySet<Resource>;
   readonly rewriting: Rewriting;
 }
 
 /** Two pages at a time: the second fills the places that the last calls of the first leave free. */
 async function rewriteResource(resource: Resource, part: Part): Promise<RewriteCounts> {
-  const { options, effort, state, pages } = part;
+  const { options, effort, state, pages, updatable } = part;
   const name = kindName(resource);
   const earlier = options.cursor?.at;
   let place: RewritePlace =
@@ -187,9 +189,12 @@ async function rewriteResource(resource: Resource, part: Part): Promise<RewriteC
     progress(true);
     if (page.next !== undefined) await options.onCursor?.({ version: 1, done: state.done, at: place, refused: state.refused });
   };
+  const sizing = firstSizing(pages);
+  const pageAt = (next: string | undefined) =>
+    updatable.has(resource) ? objectPage(resource, next, sizing, pages) : metadataPage(resource, next, pages);
   let restarts = 0;
   let before: Promise<void> = Promise.resolve();
-  let listing: Promise<MetadataPage | undefined> | undefined = metadataPage(resource, place.next, pages);
+  let listing: Promise<MetadataPage | undefined> | undefined = pageAt(place.next);
   while (listing !== undefined) {
     const page: MetadataPage | undefined = await listing;
     if (page === undefined) {
@@ -207,7 +212,7 @@ async function rewriteResource(resource: Resource, part: Part): Promise<RewriteC
     if (place.since === '') place = { ...place, since: page.resourceVersion };
     const tally = createTally();
     const work = rewritePage(resource, page, { tally, since: place.since, progress, part });
-    listing = page.next === undefined ? undefined : metadataPage(resource, page.next, pages);
+    listing = page.next === undefined ? undefined : pageAt(page.next);
     // Whoever waits for them hears of their failures below.
     for (const begun of [listing, work]) begun?.catch(() => undefined);
     const closed = before.then(() => work).then(() => close(page, tally));
@@ -226,7 +231,11 @@ interface PageWork {
   readonly part: Part;
 }
 
-async function rewritePage(resource: Resource, { objects }: MetadataPage, { tally, since, progress, part }: PageWork): Promise<void> {
+async function rewritePage(
+  resource: Resource,
+  { objects, bytes }: MetadataPage,
+  { tally, since, progress, part }: PageWork,
+): Promise<void> {
   const { rewriting, effort, state } = part;
   const one = async (object: SeenObject): Promise<void> => {
     const outcome = isNewer(object.resourceVersion, since) ? 'changed' : await rewriteObject(resource, object, rewriting);
@@ -240,6 +249,9 @@ async function rewritePage(resource: Resource, { objects }: MetadataPage, { tall
   } catch (thrown) {
     effort.fail(thrown);
     throw thrown;
+  } finally {
+    // Whatever is under way has a copy, and nothing else begins after a failure.
+    if (bytes !== undefined) wipe(bytes);
   }
 }
 
