@@ -86,7 +86,7 @@ const etcd = [
   forbid('manager-without-plugin', 'The manager meets the plugin through kube-apiserver alone.', source('^src/etcd/(?!plugin/)'), {
     path: '^src/etcd/plugin/',
   }),
-  forbid('grpc-in-the-plugin', 'Only src/etcd/plugin loads the gRPC library.', source('^src/(?!etcd/plugin/)'), {
+  forbid('no-grpc-library', 'The KMS plugin has a gRPC server of its own: src/etcd/plugin/grpc.', source('^src/'), {
     path: 'node_modules/@grpc/',
   }),
   forbid('ssh-in-nodes', 'Only src/etcd/nodes speaks SSH.', source('^src/(?!etcd/nodes/)'), { path: 'node_modules/ssh2/' }),

@@ -70,7 +70,7 @@ describe('a key that does not answer', () => {
     await expect(desk.v2.call('Encrypt', { plaintext: secret }, 200)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
     await vi.waitFor(() => expect(desk.metrics()).toContain('api="v2",operation="encrypt",outcome="timeout"} 1\n'), 10_000);
     const waiting = Array.from({ length: 600 }, (_, index) =>
-      (index % 2 === 0 ? desk.v2.call('Encrypt', { plaintext: secret }, 2_000) : desk.v1.call('Encrypt', { plain: secret }, 2_000)).then(
+      (index % 2 === 0 ? desk.v2.call('Encrypt', { plaintext: secret }, 5_000) : desk.v1.call('Encrypt', { plain: secret }, 5_000)).then(
         () => 0,
         (error: { code: number }) => error.code,
       ),
@@ -78,7 +78,7 @@ describe('a key that does not answer', () => {
     const begun = performance.now();
     await vi.waitFor(async () => expect(desk.metrics()).toMatch(/outcome="rate-limited"\} \d+/), 10_000);
     expect((await desk.v2.call('Status', {})).healthz).toBe('ok');
-    expect(performance.now() - begun).toBeLessThan(1_900);
+    expect(performance.now() - begun).toBeLessThan(4_900);
     const codes = await Promise.all(waiting);
     expect(codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length).toBeGreaterThan(0);
     key.script.hangs = false;

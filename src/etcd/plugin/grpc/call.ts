@@ -91,11 +91,11 @@ export function takeCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders
       refuse(asFault(thrown));
     }
   };
-  deadlines.add(bounded);
+  const place = deadlines.add(bounded);
   // A reset with an error code needs no answer; `close` follows.
   stream.on('error', ignored);
   stream.on('close', () => {
-    deadlines.remove(bounded);
+    deadlines.remove(place);
     partial?.drop();
     giveUp();
   });

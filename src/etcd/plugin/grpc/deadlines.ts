@@ -1,5 +1,7 @@
 // When calls must have ended: one timer for all of them, since one for each would cost as much as the rest of a call.
 
+import { createRoster, type Place } from '../../../base/roster.ts';
+
 /** A call under way. */
 export interface Bounded {
   /** Monotonic milliseconds; may be moved. */
@@ -9,18 +11,18 @@ export interface Bounded {
 }
 
 export interface Deadlines {
-  add(call: Bounded): void;
-  remove(call: Bounded): void;
+  add(call: Bounded): Place<Bounded>;
+  remove(place: Place<Bounded>): void;
 }
 
 /** Milliseconds: whoever waits looks at his own clock as well. */
 const every = 20;
 
 export function createDeadlines(now: () => number): Deadlines {
-  const calls = new Set<Bounded>();
+  const calls = createRoster<Bounded>();
   let isLooking = false;
   const look = (): void => {
-    isLooking = calls.size > 0;
+    isLooking = calls.first() !== undefined;
     if (!isLooking) return;
     setTimeout(look, every);
     const time = now();
@@ -28,11 +30,12 @@ export function createDeadlines(now: () => number): Deadlines {
   };
   return {
     add(call) {
-      calls.add(call);
-      if (isLooking) return;
-      isLooking = true;
-      setTimeout(look, every);
+      if (!isLooking) {
+        isLooking = true;
+        setTimeout(look, every);
+      }
+      return calls.add(call);
     },
-    remove: (call) => void calls.delete(call),
+    remove: calls.remove,
   };
 }
