@@ -2,7 +2,7 @@
 
 import { posix } from 'node:path';
 import { Fault } from '../../base/fault.ts';
-import type { EncryptionConfig } from '../config/encryption-config.ts';
+import type { EncryptionConfig, KmsProvider } from '../config/encryption-config.ts';
 import { readEncryptionConfig } from '../config/read-config.ts';
 import { configHash } from '../manager/convergence.ts';
 import { type ManagedNode, type NodeView, newConfigPath } from '../manager/managed-node.ts';
@@ -72,7 +72,7 @@ export async function planNode(node: ManagedNode, view: NodeView, options: PlanO
   return {
     node,
     view,
-    pluginFiles: await pluginFiles(node, options, signal),
+    pluginFiles: await pluginFiles(node, view, options, signal),
     starter: await starterFile(node, place, signal),
     leftover: await leftoverOf(node, place, signal),
     encryption,
@@ -87,10 +87,7 @@ function encryptionFile(node: ManagedNode, view: NodeView, options: PlanOptions)
   const part = partOf(present, provider.name);
   if (part !== undefined) {
     if (part.provider.endpoint === provider.endpoint && part.provider.apiVersion === provider.apiVersion) return undefined;
-    throw new Fault(
-      'usage',
-      `the KMS ${provider.name} of ${node.name} is another one (${part.provider.endpoint}): its name stands in what it has sealed, so name this one otherwise with -kms-name`,
-    );
+    throw new Fault('usage', otherKms(part.provider, provider, node));
   }
   refuseSealed(present, options, node);
   const after = view.config === undefined && sibling !== undefined ? sibling : providerSteps(present, options).read;
@@ -98,6 +95,14 @@ function encryptionFile(node: ManagedNode, view: NodeView, options: PlanOptions)
   const places = [newConfigPath(node), posix.join(node.configFolder, 'config-kms.yaml')];
   const path = places.find((each) => each !== view.configPath) as string;
   return { path, before: view.config, after, mode: 0o600, secret: false };
+}
+
+/** The name stands in what a KMS has sealed, and kube-apiserver wants it once: so it stays with that one. */
+function otherKms(there: KmsProvider, wanted: KmsProvider, { name: node }: ManagedNode): string {
+  const { name, endpoint, apiVersion } = wanted;
+  if (there.endpoint !== endpoint)
+    return `the KMS ${name} of ${node} is another one (${there.endpoint}): its name stands in what it has sealed, so name this one otherwise with -kms-name`;
+  return `the KMS ${name} of ${node} is spoken to in ${there.apiVersion}, and the plugin answers ${apiVersion} at the same socket already: nothing is to be installed, move with "casemate etcd rotate-key -provider=kms-${apiVersion} -kms-name=${name}-${apiVersion} -kms-endpoint=${endpoint}", and name it so from then on`;
 }
 
 export function presentIn(node: ManagedNode, { config }: Pick<NodeView, 'config'>): EncryptionConfig {
@@ -117,19 +122,26 @@ function refuseSealed(present: EncryptionConfig, { resources, provider }: PlanOp
   );
 }
 
+/** Throws Fault `usage` where another configuration would take the keys away from a plugin whose data lies in etcd. */
 async function pluginFiles(
-  { files }: ManagedNode,
-  { place, ownConfig, ring }: PlanOptions,
+  node: ManagedNode,
+  view: NodeView,
+  { place, provider, ownConfig, ring }: PlanOptions,
   signal: AbortSignal,
 ): Promise<readonly PlannedFile[]> {
-  const textAt = async (path: string) => (await files.read(path, signal))?.bytes.toString('utf8');
+  const textAt = async (path: string) => (await node.files.read(path, signal))?.bytes.toString('utf8');
   const planned: PlannedFile[] = [];
   const configPath = configFileOf(place);
   const there = await textAt(configPath);
   const ringPath = ringFileOf(place);
   if (ownConfig === undefined && there === undefined && (await textAt(ringPath)) === undefined)
     planned.push({ path: ringPath, before: undefined, after: await ring(), mode: 0o600, secret: true });
-  // What stands there may have been changed by hand since: it stays, unless another one is given.
+  if (ownConfig !== undefined && there !== undefined && ownConfig !== there && partOf(presentIn(node, view), provider.name) !== undefined)
+    throw new Fault(
+      'usage',
+      `${configPath} on ${node.name} is the configuration of the KMS ${provider.name}, which is in use, and another one than the one that is named: what was sealed may need its keys, so it is not written over; change it there, keep each key in it that something was sealed with, restart the plugin, and run "casemate kms doctor"`,
+    );
+  // What stands there may have been changed by hand since: it stays.
   const after = ownConfig ?? there ?? pluginConfigText(place);
   if (after !== there) planned.push({ path: configPath, before: there, after, mode: 0o600, secret: ownConfig !== undefined });
   return planned;

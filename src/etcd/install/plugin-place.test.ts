@@ -79,4 +79,6 @@ it('a unit is started before the kubelet, and again when it ends', () => {
   expect(unit).toContain('ExecStart=/usr/local/bin/casemate kms serve -config=/etc/casemate/kms.hcl\n');
   expect(unit).toContain('Before=kubelet.service\n');
   expect(unit).toContain('Restart=always\n');
+  // In [Unit]; systemd would give up after five starts in ten seconds.
+  expect(/\[Unit\][^[]*StartLimitIntervalSec=0\n/.test(unit)).toBe(true);
 });

@@ -16,8 +16,8 @@ export interface PluginPlace {
   readonly image: string | undefined;
   /** For its configuration and its ring, 0700. */
   readonly folder: string;
-  /** Name of its configuration in that folder: `kms.hcl`. */
-  readonly configName: string;
+  /** Name of its configuration in that folder. */
+  readonly configName: (typeof configNames)[number];
   /** As the plugin and kube-apiserver see it. */
   readonly socket: string;
   /** On the node, and shown to both as the folder of `socket`; another one only where the plugin is a sidecar. */
@@ -31,6 +31,10 @@ export interface PluginPlace {
 /** Of the container, of the pod and of the unit; volumes begin with it. */
 export const pluginName = 'casemate-kms';
 export const unitPath = `/etc/systemd/system/${pluginName}.service`;
+/** What `systemctl enable` makes of `[Install]`; it would point nowhere once the unit is gone. */
+export const unitLink = `/etc/systemd/system/multi-user.target.wants/${pluginName}.service`;
+/** Of its configuration: ours, and JD Cloud's. */
+export const configNames = ['kms.hcl', 'kms.json'] as const;
 
 export function configFileOf({ folder, configName }: PluginPlace): string {
   return posix.join(folder, configName);
@@ -130,11 +134,14 @@ export function unitText(place: PluginPlace): string {
     '[Unit]',
     'Description=KMS plugin of kube-apiserver (Casemate)',
     'Before=kubelet.service',
+    // A key holder that is away for long must not be what systemd gives up over.
+    'StartLimitIntervalSec=0',
     '',
     '[Service]',
     `ExecStart=${place.program} kms serve -config=${configFileOf(place)}`,
     'Restart=always',
     'RestartSec=1',
+    'UMask=0077',
     'NoNewPrivileges=yes',
     'PrivateTmp=yes',
     'ProtectSystem=full',

@@ -1,11 +1,12 @@
 // The two configurations of an installation: the KMS opens first and seals afterwards; and the one without it.
 
+import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../../base/fault.ts';
 import type { EncryptionConfig, KmsProvider, Provider } from '../config/encryption-config.ts';
 import { commentsOf, renderEncryptionConfig } from '../config/render.ts';
 import { findingsOf } from '../config/validate.ts';
 import { targetOf } from '../manager/target.ts';
-import { transitionOf } from '../manager/transition.ts';
+import { type Transition, transitionOf } from '../manager/transition.ts';
 
 export interface ProviderSteps {
   /** Text: seals as before, and opens what the KMS seals. */
@@ -30,7 +31,7 @@ export function providerSteps(present: EncryptionConfig, { provider, resources, 
   const target = targetOf(present, { kind: 'enable', writer: provider, resources, keepIdentity: true }, () => {
     throw new Fault('internal', 'a KMS needs no key of the manager');
   });
-  const { read, write } = transitionOf(present, target.config);
+  const { read, write } = bothKeeping(transitionOf(present, target.config), present, target.config);
   for (const config of [read, write]) {
     const errors = findingsOf(config, { automaticReload: true, kubernetesMinor, kmsV1Enabled: provider.apiVersion === 'v1' }).filter(
       ({ severity }) => severity === 'error',
@@ -47,6 +48,17 @@ export function providerSteps(present: EncryptionConfig, { provider, resources, 
       comments: [`${mark}: the KMS seals; what was there before is in clear until it is rewritten.`],
     }),
   };
+}
+
+type Steps = Pick<Transition, 'read' | 'write'>;
+
+/** The second step stays until the manager comes: what the KMS has no part in must not open clear text because of it. */
+function bothKeeping({ read, write }: Steps, before: EncryptionConfig, after: EncryptionConfig): Steps {
+  const untouched = before.resources.filter((entry) => after.resources.some((other) => isDeepStrictEqual(other, entry)));
+  const keeping = ({ resources }: EncryptionConfig) => ({
+    resources: resources.map((entry) => untouched.find((other) => isDeepStrictEqual(other.resources, entry.resources)) ?? entry),
+  });
+  return { read: keeping(read), write: keeping(write) };
 }
 
 /** Which part a KMS of this name has in a configuration. */

@@ -1,5 +1,6 @@
 // Takes the KMS plugin off a node again: never while something in etcd needs it, or something is still sealed with it.
 
+import { posix } from 'node:path';
 import { Fault } from '../../base/fault.ts';
 import { configHash } from '../manager/convergence.ts';
 import { type ManagedNode, type NodeView, restartWith, viewOf, type Waits } from '../manager/managed-node.ts';
@@ -9,7 +10,7 @@ import type { EtcdClient } from '../verify/etcd-client.ts';
 import { scanResources } from '../verify/scan.ts';
 import { reloadWith } from './apply-plan.ts';
 import { presentIn } from './node-plan.ts';
-import { pluginName, podPathOf, unitPath, withoutPlugin } from './plugin-place.ts';
+import { configNames, pluginName, podPathOf, ringFileOf, unitLink, unitPath, withoutPlugin } from './plugin-place.ts';
 import { partOf, textWithout } from './provider-steps.ts';
 
 export interface NodeRemoval {
@@ -20,6 +21,8 @@ export interface NodeRemoval {
   readonly manifest: string;
   /** Files that go at the end. */
   readonly files: readonly string[];
+  /** The plugin's configurations and its key ring, which go only where that is asked for. */
+  readonly keys: readonly string[];
 }
 
 /** Objects that are named in a refusal. */
@@ -70,12 +73,34 @@ export async function planRemoval(node: ManagedNode, view: NodeView, name: strin
   return {
     ...{ node, view, config },
     manifest: goes ? withoutEncryption(plain, { path }) : plain,
-    files: [...(goes && view.configPath !== undefined ? [view.configPath] : []), ...there.flat()],
+    files: [
+      ...(goes && view.configPath !== undefined ? [view.configPath] : []),
+      ...there.flat(),
+      ...(there.flat().includes(unitPath) ? [unitLink] : []),
+    ],
+    keys: await keysOn(node, view, signal),
   };
 }
 
-async function isOurs({ files }: ManagedNode, path: string, signal: AbortSignal): Promise<boolean> {
-  return (await files.read(path, signal))?.bytes.toString('utf8').includes(pluginName) === true;
+async function keysOn(node: ManagedNode, view: NodeView, signal: AbortSignal): Promise<readonly string[]> {
+  const config = await pluginConfigPath(node, view, signal);
+  if (config === undefined) return [];
+  const folder = posix.dirname(config);
+  const usual = configNames.map((name) => posix.join(folder, name));
+  const places = [...new Set([config, ...usual, ringFileOf({ folder })])];
+  const there = await Promise.all(places.map(async (path) => ((await node.files.read(path, signal)) === undefined ? [] : [path])));
+  return there.flat();
+}
+
+async function isOurs(node: ManagedNode, path: string, signal: AbortSignal): Promise<boolean> {
+  return (await starterText(node, path, signal)) !== undefined;
+}
+
+/** Of a pod or a unit of ours. The pod names itself; the unit is named by its file alone, and starts a plugin. */
+async function starterText({ files }: ManagedNode, path: string, signal: AbortSignal): Promise<string | undefined> {
+  const text = (await files.read(path, signal))?.bytes.toString('utf8');
+  const isOne = path === unitPath ? text?.includes(' kms ') : text?.includes(pluginName);
+  return isOne === true ? text : undefined;
 }
 
 /** First the configuration, then the plugin: at no moment does kube-apiserver ask a plugin that is gone. */
@@ -108,12 +133,9 @@ export async function applyRemoval(
 /** Path of the plugin's configuration on the node, as whoever starts it says; undefined when nobody does. */
 export async function pluginConfigPath(node: ManagedNode, view: Pick<NodeView, 'text'>, signal: AbortSignal): Promise<string | undefined> {
   const path = `${node.manifestPath} on ${node.name}`;
-  const texts = [
-    ...(readManifest(view.text, { path }).sidecars.includes(pluginName) ? [view.text] : []),
-    ...(await Promise.all(
-      [podPathOf(node.manifestPath), unitPath].map(async (each) => (await node.files.read(each, signal))?.bytes.toString('utf8') ?? ''),
-    )),
-  ];
-  const [, found] = /(?:serve|kms)["',\s-]+(?:config|f)=([^\s"',\]]+)/.exec(texts.find((text) => text.includes(pluginName)) ?? '') ?? [];
+  const own = readManifest(view.text, { path }).sidecars.includes(pluginName) ? view.text : undefined;
+  const others = await Promise.all([podPathOf(node.manifestPath), unitPath].map((each) => starterText(node, each, signal)));
+  const text = [own, ...others].find((each) => each !== undefined) ?? '';
+  const [, found] = /(?:serve|kms)["',\s-]+(?:config|f)=([^\s"',\]]+)/.exec(text) ?? [];
   return found;
 }

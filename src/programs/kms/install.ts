@@ -8,7 +8,7 @@ import type { FlagValues } from '../../cli/flags.ts';
 import type { KmsProvider } from '../../etcd/config/encryption-config.ts';
 import { applyPlan, reloadWith, type Work } from '../../etcd/install/apply-plan.ts';
 import { type NodePlan, type PlanOptions, planNode, presentIn } from '../../etcd/install/node-plan.ts';
-import { configFileOf, type PluginPlace, pluginForms, ringFileOf, unitCommands } from '../../etcd/install/plugin-place.ts';
+import { configFileOf, configNames, type PluginPlace, pluginForms, ringFileOf, unitCommands } from '../../etcd/install/plugin-place.ts';
 import { partOf, providerSteps } from '../../etcd/install/provider-steps.ts';
 import { observe } from '../../etcd/manager/change-context.ts';
 import type { ApiserverState } from '../../etcd/manager/convergence.ts';
@@ -154,21 +154,30 @@ function adviceOf(flags: Install, { apiVersion, name, endpoint }: KmsProvider, s
 
 interface OwnConfig {
   readonly text: string;
-  readonly name: string;
+  readonly name: PluginPlace['configName'];
   readonly socket: string;
+  /** HOST:PORT; undefined where the plugin listens for nobody. */
+  readonly health: string | undefined;
 }
 
 function ownConfigOf(flags: Install): OwnConfig | undefined {
   const path = flags['plugin-config'];
   if (path === undefined) return undefined;
   // As the plugin itself reads it: what it would refuse is refused here, with the line.
-  const [first, ...others] = loadKmsConfig(path).providers;
+  const { providers, health } = loadKmsConfig(path);
+  const [first, ...others] = providers;
   if (first === undefined || others.length > 0)
     throw new Fault(
       'usage',
       `${path} has ${others.length + 1} providers: one is installed at a time, since each has a name and a socket of its own`,
     );
-  return { text: readFileSync(path, 'utf8'), name: extname(path) === '.json' ? 'kms.json' : 'kms.hcl', socket: first.socket };
+  const [hcl, json] = configNames;
+  return {
+    text: readFileSync(path, 'utf8'),
+    name: extname(path) === '.json' ? json : hcl,
+    socket: first.socket,
+    health: health === undefined ? undefined : `${health.host}:${health.port}`,
+  };
 }
 
 function placeOf(flags: Install, own: OwnConfig | undefined): PluginPlace {
@@ -187,7 +196,8 @@ function placeOf(flags: Install, own: OwnConfig | undefined): PluginPlace {
     image: flags.image,
     folder: flags['plugin-folder'] ?? '',
     configName: own?.name ?? 'kms.hcl',
-    health: own !== undefined || flags.health === '' ? undefined : flags.health,
+    // kube-apiserver waits for a sidecar as long as this does not answer.
+    health: own === undefined ? flags.health || undefined : own.health,
     program: flags.program ?? '',
   };
 }

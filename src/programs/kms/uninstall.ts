@@ -1,19 +1,11 @@
 // `casemate kms uninstall`: takes the plugin off the nodes again, when nothing in etcd needs it any more.
 
-import { posix } from 'node:path';
 import { Fault } from '../../base/fault.ts';
 import type { FlagValues } from '../../cli/flags.ts';
-import { ringFileOf } from '../../etcd/install/plugin-place.ts';
-import {
-  applyRemoval,
-  type NodeRemoval,
-  planRemoval,
-  pluginConfigPath,
-  refuseNeeded,
-  refuseSealing,
-} from '../../etcd/install/remove-plugin.ts';
+import { unitPath } from '../../etcd/install/plugin-place.ts';
+import { applyRemoval, type NodeRemoval, planRemoval, refuseNeeded, refuseSealing } from '../../etcd/install/remove-plugin.ts';
 import { observe } from '../../etcd/manager/change-context.ts';
-import { type ManagedNode, viewOf } from '../../etcd/manager/managed-node.ts';
+import { viewOf } from '../../etcd/manager/managed-node.ts';
 import type { OpenCluster } from '../etcd/cluster.ts';
 import { confirmed } from '../etcd/confirm.ts';
 import { formatOf, type Shown, shownAs } from '../etcd/show.ts';
@@ -31,7 +23,10 @@ export async function uninstall(flags: Uninstall, signal: AbortSignal): Promise<
     await refuseForeign(cluster, signal);
     await refuseUnlessUnneeded(cluster, name, signal);
     const removals: NodeRemoval[] = [];
-    for (const node of nodes) removals.push(await planRemoval(node, await viewOf(node, signal), name, signal));
+    for (const node of nodes) {
+      const removal = await planRemoval(node, await viewOf(node, signal), name, signal);
+      removals.push(flags.purge ? { ...removal, files: [...removal.files, ...removal.keys] } : removal);
+    }
     const diff = removals.map(removalDiff).join('\n');
     if (flags['dry-run']) {
       const listed = removals.map(({ node, files }) => ({ node: node.name, files, manifest: node.manifestPath }));
@@ -62,33 +57,23 @@ async function refuseUnlessUnneeded(cluster: OpenCluster, name: string, signal: 
 
 async function removed(removals: readonly NodeRemoval[], flags: Uninstall, shown: Shown, signal: AbortSignal): Promise<void> {
   const work = { waits: waitsOf(flags), label: runLabel('uninstall'), report: (note: string) => shown.report({ step: 'uninstall', note }) };
-  const kept = new Set<string>();
-  for (const removal of removals) {
-    const config = await pluginConfigPath(removal.node, removal.view, signal);
-    await applyRemoval(removal, work, signal);
-    const left = config === undefined ? [] : await leftOn(removal.node, config, signal);
-    for (const path of left) {
-      if (flags.purge) await removal.node.files.remove(path, signal);
-      else kept.add(path);
-    }
-  }
+  for (const removal of removals) await applyRemoval(removal, work, signal);
   const names = removals.map(({ node }) => node.name);
-  const units = removals.some(({ files }) => files.some((path) => path.endsWith('.service')));
-  shown.result({ removed: names, kept: [...kept] }, () =>
+  const units = removals.some(({ files }) => files.includes(unitPath));
+  const kept = flags.purge ? [] : [...new Set(removals.flatMap(({ keys }) => keys))];
+  const keyless = flags.purge ? removals.flatMap(({ node, keys }) => (keys.length === 0 ? [node.name] : [])) : [];
+  shown.result({ removed: names, kept }, () =>
     [
       `The plugin is taken off ${names.join(', ')}.`,
       ...(units
         ? ['Where it was a systemd unit it still runs: "systemctl stop casemate-kms.service; systemctl daemon-reload" ends it.']
         : []),
-      ...(kept.size === 0 ? [] : [`Left in place, since snapshots of etcd may need it: ${[...kept].join(', ')}.`]),
+      ...(kept.length === 0 ? [] : [`Left in place, since snapshots of etcd may need it: ${kept.join(', ')}.`]),
+      ...(keyless.length === 0
+        ? []
+        : [
+            `Nothing on ${keyless.join(', ')} starts a plugin, so no key of one was found there: if some were left by an earlier uninstall, remove them by hand.`,
+          ]),
     ].join('\n'),
   );
-}
-
-async function leftOn({ files }: ManagedNode, config: string, signal: AbortSignal): Promise<readonly string[]> {
-  const folder = posix.dirname(config);
-  const there = await Promise.all(
-    [config, ringFileOf({ folder })].map(async (path) => ((await files.read(path, signal)) === undefined ? [] : [path])),
-  );
-  return there.flat();
 }
