@@ -17,6 +17,8 @@ export interface JournalRecord {
   readonly step?: string | undefined;
   /** Of that step alone: where it goes on, a cursor for one; JSON. */
   readonly mark?: unknown;
+  /** A step from which on it can only go forward was begun once: the plan may stand at an earlier one again, to do it anew. */
+  readonly forward?: true | undefined;
   /** RFC 3339, of the last entry; for people, nothing is decided by it. */
   readonly at: string;
 }

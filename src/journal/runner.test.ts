@@ -136,6 +136,20 @@ describe('a plan', () => {
     expect(valuesOf(world)).toEqual(new Set(['new']));
   });
 
+  test('is not aborted either when it had to do an earlier step anew after that', async () => {
+    const world = oldWorld();
+    const journal = memoryJournal();
+    const steps = (third: Partial<Step>) => planOver(world, () => undefined, [{}, { pointOfNoReturn: true }, third]);
+    const away: Partial<Step> = { run: () => Promise.reject(new Fault('unavailable', 'cp2 is away')) };
+    await resume(steps(away), optionsOver(journal), signal).catch(() => undefined);
+    world.set('one.1', 'old');
+    const killed: Partial<Step> = { run: () => Promise.reject(new Error('killed')) };
+    const again = planOver(world, () => undefined, [killed, { pointOfNoReturn: true }]);
+    await expect(resume(again, optionsOver(journal), signal)).rejects.toThrow('killed');
+    expect((await journal.read(signal))?.step).toBe('one');
+    await expect(abort(again, optionsOver(journal), signal)).rejects.toThrow('too late to abort');
+  });
+
   test('is taken back as a whole by a copy of the journal that is older than what was done', async () => {
     const world = oldWorld();
     const journal = memoryJournal();
@@ -146,7 +160,7 @@ describe('a plan', () => {
     ]);
     await resume(plan, optionsOver(journal), signal).catch(() => undefined);
     expect(world.get('two.2')).toBe('new');
-    const older = memoryJournal({ ...((await journal.read(signal)) as JournalRecord), step: 'one' });
+    const older = memoryJournal({ ...((await journal.read(signal)) as JournalRecord), step: 'one', forward: undefined });
     await abort(plan, optionsOver(older), signal);
     expect(valuesOf(world)).toEqual(new Set(['old']));
   });

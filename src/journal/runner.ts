@@ -35,8 +35,9 @@ export interface Outcome {
 export async function resume(plan: Plan, options: RunOptions, signal: AbortSignal): Promise<readonly Outcome[]> {
   const { journal, report } = options;
   const outcomes: Outcome[] = [];
+  const last = plan.steps.findIndex(({ pointOfNoReturn }) => pointOfNoReturn === true);
   await enter(options, plan, 'running', undefined, signal);
-  for (const step of plan.steps) {
+  for (const [index, step] of plan.steps.entries()) {
     signal.throwIfAborted();
     if (await step.done(signal)) {
       report({ step: step.name, note: 'is done' });
@@ -44,8 +45,10 @@ export async function resume(plan: Plan, options: RunOptions, signal: AbortSigna
       continue;
     }
     const before = await journal.read(signal);
-    const mark = before?.id === plan.id && before.step === step.name ? before.mark : undefined;
-    await enter(options, plan, 'running', { step: step.name, mark }, signal);
+    const own = before?.id === plan.id ? before : undefined;
+    const mark = own?.step === step.name ? own.mark : undefined;
+    const forward = own?.forward === true || (last !== -1 && index >= last) || isPast(plan, own?.step, last) ? true : undefined;
+    await enter(options, plan, 'running', { step: step.name, mark, forward }, signal);
     report({ step: step.name, note: step.title });
     await step.run(report, signal);
     if (!(await step.done(signal)))
@@ -68,9 +71,10 @@ export async function abort(plan: Plan, options: RunOptions, signal: AbortSignal
   const last = plan.steps.findIndex(({ pointOfNoReturn }) => pointOfNoReturn === true);
   if (at !== undefined && reached === -1)
     throw new Fault('usage', `the journal stands at ${at}, which is no step of this plan, so nobody knows whether it may be taken back`);
-  if (record?.state !== 'aborting' && last !== -1 && reached >= last)
+  const forward = record?.id === plan.id && record.forward === true;
+  if (record?.state !== 'aborting' && last !== -1 && (forward || reached >= last))
     throw new Fault('usage', `it is too late to abort: ${lastTitle(plan.steps[last])} has begun; resume it, and then change back`);
-  await enter(options, plan, 'aborting', at === undefined ? undefined : { step: at, mark: undefined }, signal);
+  await enter(options, plan, 'aborting', at === undefined ? undefined : { step: at }, signal);
   // Not only up to the step of the journal: a copy of it may be older than what was done.
   for (const step of plan.steps.slice(0, last === -1 ? undefined : last).toReversed()) {
     signal.throwIfAborted();
@@ -85,8 +89,17 @@ export async function abort(plan: Plan, options: RunOptions, signal: AbortSignal
 export function marksIn({ journal, kind, change, now }: Omit<RunOptions, 'report'>, id: string, first: JournalRecord | undefined): Marks {
   return {
     of: (step) => (first?.id === id && first.step === step ? first.mark : undefined),
-    keep: (step, mark, signal) => journal.write({ version: 1, id, kind, state: 'running', change, step, mark, at: timeOf(now) }, signal),
+    async keep(step, mark, signal) {
+      const record = await journal.read(signal);
+      const forward = record?.id === id ? record.forward : undefined;
+      await journal.write({ version: 1, id, kind, state: 'running', change, step, mark, forward, at: timeOf(now) }, signal);
+    },
   };
+}
+
+/** Journals that were written before `forward` was have their step alone. */
+function isPast({ steps }: Plan, step: string | undefined, last: number): boolean {
+  return last !== -1 && steps.findIndex(({ name }) => name === step) >= last;
 }
 
 function lastTitle(step: Step | undefined): string {
@@ -97,7 +110,7 @@ async function enter(
   { journal, kind, change, now }: RunOptions,
   { id }: Plan,
   state: JournalState,
-  at: { readonly step: string; readonly mark: unknown } | undefined,
+  at: Pick<JournalRecord, 'step' | 'mark' | 'forward'> | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const previous = at ?? (await keptPlace(journal, id, state, signal));
@@ -108,7 +121,7 @@ async function enter(
 async function keptPlace(journal: Journal, id: string, state: JournalState, signal: AbortSignal) {
   if (state === 'finished' || state === 'aborted') return {};
   const record = await journal.read(signal);
-  return record?.id === id ? { step: record.step, mark: record.mark } : {};
+  return record?.id === id ? { step: record.step, mark: record.mark, forward: record.forward } : {};
 }
 
 function timeOf(now: () => number): string {

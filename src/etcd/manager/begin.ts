@@ -65,13 +65,23 @@ export interface BeginOptions {
   readonly ring: KeyRing;
   readonly byRestart: boolean;
   readonly removeConfiguration: boolean;
+  readonly withoutSnapshot: boolean;
   readonly random: RandomBytes;
   /** Minor version of the oldest kube-apiserver. */
   readonly kubernetesMinor?: number | undefined;
 }
 
 /** Throws Fault `usage` for a way on which a kube-apiserver would refuse a configuration: nothing has been written then. */
-export function changeFor({ wish, findings, ring, byRestart, removeConfiguration, random, kubernetesMinor }: BeginOptions): {
+export function changeFor({
+  wish,
+  findings,
+  ring,
+  byRestart,
+  removeConfiguration,
+  withoutSnapshot,
+  random,
+  kubernetesMinor,
+}: BeginOptions): {
   readonly change: EncryptionChange;
   readonly warnings: readonly string[];
 } {
@@ -117,6 +127,7 @@ export function changeFor({ wish, findings, ring, byRestart, removeConfiguration
     byRestart,
     nodes,
     evicted: [],
+    ...(withoutSnapshot ? { withoutSnapshot } : {}),
   } as const;
   return { change, warnings: [...warnings] };
 }
@@ -139,7 +150,7 @@ export function withNode(change: EncryptionChange, name: string, { text, config 
   if (config !== undefined && !others.includes(config))
     throw new Fault(
       'conflict',
-      `${name} joined while the change is under way, with an encryption configuration that no other node has: copy that of another node to it, and resume`,
+      `${name} joined while the change is under way, with an encryption configuration that no other node has: copy that of another node to it, and go on with "casemate etcd resume"`,
       { fields: { frozen: true } },
     );
   return { ...change, nodes: { ...change.nodes, [name]: config === undefined ? { manifest: text } : { manifest: text, config } } };

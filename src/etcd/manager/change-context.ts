@@ -6,10 +6,10 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Marks } from '../../journal/runner.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EtcdClient } from '../verify/etcd-client.ts';
-import { type EncryptionChange, phaseOfText } from './change.ts';
+import { type EncryptionChange, phaseOfText, phases } from './change.ts';
 import { type ApiserverState, observeApiservers } from './convergence.ts';
 import type { KeyRing } from './key-ring.ts';
-import { type ManagedNode, type NodeView, viewOf, type Waits } from './managed-node.ts';
+import { keptManifestPath, type ManagedNode, type NodeView, viewOf, type Waits } from './managed-node.ts';
 
 export interface ChangeContext {
   readonly change: EncryptionChange;
@@ -26,6 +26,18 @@ export interface ChangeContext {
   readonly keys: KeyRingFiles;
   /** Of the whole command. */
   readonly clock: Clock;
+  /** The step at which the change was taken up; undefined for one that begins. */
+  readonly takenUpAt: string | undefined;
+  /** Told once, before anything is rewritten for another key-encryption key. */
+  readonly onKmsKeys: (keys: readonly KmsKeyFound[]) => void;
+}
+
+export interface KmsKeyFound {
+  readonly provider: string;
+  /** All that lies in etcd is sealed with the very key that the plugin names: nobody has rotated it at its holder. */
+  readonly sameAsBefore: boolean;
+  /** Where it is the same. */
+  readonly keyId?: string | undefined;
 }
 
 /** The list of keys, here and on all nodes. */
@@ -42,20 +54,41 @@ export interface KeyRingFiles {
 export interface PlacedNode {
   readonly node: ManagedNode;
   readonly view: NodeView;
-  /** Index in `phases`; -1 before the first. */
+  /** Index in `phases`; -1 before the first, `phases.length` where the change has taken the configuration out. */
   readonly phase: number;
 }
 
 /** Throws Fault `conflict` where a configuration stands that is not of this change. */
-export async function placeOf({ change }: ChangeContext, node: ManagedNode, signal: AbortSignal): Promise<PlacedNode> {
+export async function placeOf({ change, nodes }: ChangeContext, node: ManagedNode, signal: AbortSignal): Promise<PlacedNode> {
   const view = await viewOf(node, signal);
+  if (view.configPath === undefined && (await wasTakenOut(change, node, signal))) return { node, view, phase: phases.length };
   const phase = phaseOfText(change, node.name, view.config);
-  if (phase === undefined)
-    throw new Fault(
-      'conflict',
-      `the encryption configuration ${view.configPath ?? ''} on ${node.name} was changed by somebody else while this change is under way: put back what stood there, or take its copy from another node, and resume`,
-    );
-  return { node, view, phase };
+  if (phase !== undefined) return { node, view, phase };
+  const other = nodes.find(({ name }) => name !== node.name);
+  const copy =
+    other === undefined
+      ? `write what stands under change.configs in ${node.stateFolder}/journal.json over it`
+      : `copy that of ${other.name} over it (0600, beside it and then renamed)`;
+  throw new Fault(
+    'conflict',
+    `the change is frozen: the encryption configuration ${view.configPath ?? ''} on ${node.name} is none of this change${originOf(view.config ?? '')}, and may have sealed with keys that nobody else has. Keep a copy of it for its keys, ${copy}, and go on with "casemate etcd resume"; what was sealed meanwhile is named then`,
+    { fields: { frozen: true } },
+  );
+}
+
+/** What was removed by this change has left its manifest behind; a node that came back from before encryption has not. */
+export async function wasTakenOut(change: EncryptionChange, node: ManagedNode, signal: AbortSignal): Promise<boolean> {
+  if (!change.removeConfiguration || change.nodes[node.name]?.config === undefined) return false;
+  return (await node.files.read(keptManifestPath(node, removedLabel(change)), signal)) !== undefined;
+}
+
+export function removedLabel({ id }: EncryptionChange): string {
+  return `${id}-removed`;
+}
+
+function originOf(config: string): string {
+  const written = /^# Written by casemate etcd: change (\w+), epoch (\d+)/m.exec(config);
+  return written === null ? '' : ` but of an earlier one (${written[1]}, epoch ${written[2]})`;
 }
 
 export function placesOf(context: ChangeContext, signal: AbortSignal): Promise<readonly PlacedNode[]> {

@@ -36,6 +36,8 @@ export interface EncryptionChange {
   readonly nodes: Readonly<Record<string, NodeBefore>>;
   /** Nodes that are gone for good, in the operator's word. */
   readonly evicted: readonly string[];
+  /** No snapshot of etcd before, in the operator's word. */
+  readonly withoutSnapshot?: true | undefined;
 }
 
 export const changeKind = 'etcd-encryption';
@@ -48,18 +50,14 @@ export function changeIn(value: unknown): EncryptionChange {
   return change;
 }
 
-/** The phase that a configuration is of: -1 for what stood there before, undefined for one that the change does not know. */
+/**
+ * The phase that a configuration is of: -1 for what stood there before, and for none at all, which is what a node has that comes back
+ * from before encryption; undefined for one that the change does not know.
+ */
 export function phaseOfText(change: EncryptionChange, node: string, text: string | undefined): number | undefined {
   const index = phases.findLastIndex((phase) => change.configs[phase] === text);
   if (index !== -1) return index;
-  if (text === undefined && bareNodes(change).has(node)) return phases.length;
-  return text === change.nodes[node]?.config ? -1 : undefined;
-}
-
-/** Nodes that end without a configuration, and had one: where it is gone they have come to the end. */
-export function bareNodes({ removeConfiguration, nodes }: EncryptionChange): ReadonlySet<string> {
-  const had = Object.entries(nodes).filter(([, { config }]) => config !== undefined);
-  return new Set(removeConfiguration ? had.map(([name]) => name) : []);
+  return text === undefined || text === change.nodes[node]?.config ? -1 : undefined;
 }
 
 /** Hashes of the configurations of this phase and the later ones: whoever runs with one of them has taken it. */

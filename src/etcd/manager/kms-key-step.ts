@@ -2,10 +2,12 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { Fault } from '../../base/fault.ts';
+import { sha256Hex } from '../../crypto/hash.ts';
 import type { Step } from '../../journal/plan.ts';
 import { readEncryptionConfig } from '../config/read-config.ts';
-import { type ChangeContext, observe } from './change-context.ts';
+import { type ChangeContext, type KmsKeyFound, observe } from './change-context.ts';
 import type { ApiserverState, RunningApiserver } from './convergence.ts';
+import { scanFor } from './seal-steps.ts';
 
 /** Answers of its plugin since the step began, by node and provider. */
 type Heard = Map<string, { readonly at: number; readonly times: number }>;
@@ -30,9 +32,10 @@ export function kmsKeyStep(context: ChangeContext): Step {
       const heard: Heard = new Map();
       for (const end = clock.monotonic() + reload; ; await pause(1_000, undefined, { signal })) {
         await askPlugins(context, signal);
-        const missing = missingIn(await observe(context, signal), providers, heard);
+        const states = await observe(context, signal);
+        const missing = missingIn(states, providers, heard);
         agreed = missing.length === 0;
-        if (agreed) return;
+        if (agreed) return compareWithStored(context, providers, states, signal);
         report({ step: name, note: `waiting: ${missing[0]}` });
         if (clock.monotonic() > end)
           throw new Fault(
@@ -43,6 +46,28 @@ export function kmsKeyStep(context: ChangeContext): Step {
       }
     },
   };
+}
+
+/** Of a change that was left when it had begun to write, nobody knows any more what lay there before. */
+const beforeWriting = /^(snapshot|store\/.*|key-id\/converged)$/;
+
+async function compareWithStored(
+  context: ChangeContext,
+  providers: readonly string[],
+  states: readonly ApiserverState[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (context.takenUpAt !== undefined && !beforeWriting.test(context.takenUpAt)) return;
+  const { rows } = await scanFor(context, signal, () => undefined);
+  const [first] = states.filter((state): state is RunningApiserver => state.known);
+  const found = providers.flatMap((provider): readonly KmsKeyFound[] => {
+    const stored = new Set(rows.flatMap(({ key, keyId }) => (key === provider && keyId !== undefined ? [keyId] : [])));
+    const [keyId, ...others] = stored;
+    if (keyId === undefined) return [];
+    const same = others.length === 0 && `sha256:${sha256Hex(keyId)}` === first?.kmsKeys[provider]?.keyIdHash;
+    return [same ? { provider, sameAsBefore: true, keyId } : { provider, sameAsBefore: false }];
+  });
+  context.onKmsKeys(found);
 }
 
 /** Names of the KMS v2 providers that seal. */

@@ -3,12 +3,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
-import type { KubeClient } from '../../kube/client.ts';
 import { type Lease, leases } from '../../kube/kinds.ts';
 import { KubeFault } from '../../kube/kube-fault.ts';
+import type { AnyApiserver } from './any-apiserver.ts';
 
 export interface LockOptions {
-  readonly client: KubeClient;
+  readonly client: Pick<AnyApiserver, 'get' | 'create' | 'replace'>;
   /** Names this manager's state folder: what a killed one has left is taken back at once by the next one over the same folder. */
   readonly holder: string;
   readonly clock: Clock;
@@ -81,6 +81,9 @@ async function writeLease(
     return await client.replace(leases, { ...there, spec }, { signal });
   } catch (thrown) {
     if (!(thrown instanceof KubeFault) || !['AlreadyExists', 'Conflict'].includes(thrown.reason)) throw thrown;
+    // An answer that was lost on its way leaves the lock taken, by this very manager.
+    const now = await client.get(leases, ref, { signal });
+    if (now?.spec?.holderIdentity === holder && now.spec.acquireTime === spec.acquireTime) return now;
     throw new Fault('usage', 'another manager took the lock at this very moment; try again when it has ended', { cause: thrown });
   }
 }

@@ -10,9 +10,10 @@ import { readManifest } from '../nodes/manifest.ts';
 import { withEncryption, withGates } from '../nodes/manifest-edit.ts';
 import { withShownFolder } from '../nodes/manifest-folders.ts';
 import { draftMark } from '../nodes/node-scripts.ts';
-import { bareNodes, type EncryptionChange, hashesFrom, type Phase, phases } from './change.ts';
+import { type EncryptionChange, hashesFrom, type Phase, phases } from './change.ts';
 import { type ChangeContext, observe, type PlacedNode, placeOf, placesOf } from './change-context.ts';
 import { type ApiserverState, configHash, notConverged } from './convergence.ts';
+import { bareNodes, refuseFallen } from './fallen.ts';
 import { type ManagedNode, type NodeView, newConfigPath, replaceConfig, restartWith, viewOf } from './managed-node.ts';
 
 const what: Readonly<Record<Phase, string>> = {
@@ -20,6 +21,9 @@ const what: Readonly<Record<Phase, string>> = {
   write: 'seals with the new configuration',
   final: 'forgets what nothing needs any more',
 };
+
+/** Milliseconds between two looks at files while kube-apiservers are waited for: each is a connection to every node. */
+const filesEvery = 5_000;
 
 /** Gives one node the configuration of a phase. Before it does, every living kube-apiserver runs with that of the phase before. */
 export function phaseStep(context: ChangeContext, phase: Phase, node: ManagedNode, more: Partial<Step> = {}): Step {
@@ -30,15 +34,19 @@ export function phaseStep(context: ChangeContext, phase: Phase, node: ManagedNod
     seconds: context.change.byRestart ? 20 : 1,
     async done(signal) {
       const { view, phase: present } = await placeOf(context, node, signal);
-      return present >= index && (context.change.byRestart || view.reloads);
+      return present === phases.length || (present >= index && (context.change.byRestart || view.reloads));
     },
     async run(report, signal) {
-      await refuseUnlessAllRun(context, phase, (note) => report({ step: `${phase}/${node.name}`, note }), signal);
+      const { configPath, config } = (await placeOf(context, node, signal)).view;
+      // Without the file that its manifest names it does not come up, so it is not waited for.
+      const lost = configPath !== undefined && config === undefined ? node : undefined;
+      await refuseUnlessAllRun(context, phase, { lost, note: (note) => report({ step: `${phase}/${node.name}`, note }) }, signal);
       const places = await placesOf(context, signal);
       const place = places.find((one) => one.node === node) as PlacedNode;
-      // A node that was away takes the step that the others have reached: an older one could seal with what they have forgotten.
-      const target = phases[Math.max(index, ...places.map((one) => one.phase))] as Phase;
-      await load(context, place, context.change.configs[target], signal);
+      // A node that was away takes the step that the others have reached: an older one could seal with what they have forgotten. But no
+      // later one than `write`, which seals as `final` does and opens what the node itself may have written meanwhile.
+      const reached = Math.min(phases.indexOf('write'), Math.max(...places.map((one) => one.phase)));
+      await load(context, place, context.change.configs[phases[Math.max(index, reached)] as Phase], signal);
     },
     ...(phase === 'read' ? { undo: (_report, signal) => putBack(context, node, signal) } : {}),
     ...more,
@@ -51,21 +59,27 @@ export function convergedStep(context: ChangeContext, phase: Phase, only?: Manag
   const name = only === undefined ? `${phase}/converged` : `${phase}/${only.name}/runs`;
   const observed = async (signal: AbortSignal) =>
     (await observe(context, signal)).filter(({ node }) => only === undefined || node === only.name);
-  const missingOf = (states: readonly ApiserverState[]) => notConverged(states, wanted, bareNodes(context.change));
+  const missingOf = async (states: readonly ApiserverState[], signal: AbortSignal) =>
+    notConverged(states, wanted, await bareNodes(context, signal));
   return {
     name,
     title: only === undefined ? `every kube-apiserver ${what[phase]}` : `kube-apiserver on ${only.name} runs with it`,
     seconds: context.change.byRestart ? 1 : 60,
-    done: async (signal) => missingOf(await observed(signal)).length === 0,
+    done: async (signal) => (await missingOf(await observed(signal), signal)).length === 0,
     async run(report, signal) {
       const { clock } = context.waits;
       const first = await observed(signal);
       const refusals = new Map(first.flatMap((state) => (state.known ? [[state.node, state.refused]] : [])));
-      let missing = missingOf(first);
+      let missing = await missingOf(first, signal);
+      let lookedAt = Number.NEGATIVE_INFINITY;
       for (const end = clock.monotonic() + context.waits.reload; missing.length > 0; await pause(500, undefined, { signal })) {
         report({ step: name, note: `waiting: ${missing[0]}`, done: context.nodes.length - missing.length, total: context.nodes.length });
+        if (clock.monotonic() - lookedAt > filesEvery) {
+          await refuseFallen(context, only === undefined ? context.nodes : [only], phase, signal);
+          lookedAt = clock.monotonic();
+        }
         const states = await observed(signal);
-        missing = missingOf(states);
+        missing = await missingOf(states, signal);
         const refused = states.filter(
           (state) => state.known && !wanted.has(state.hash ?? '') && state.refused > (refusals.get(state.node) ?? 0),
         );
@@ -81,17 +95,23 @@ export function convergedStep(context: ChangeContext, phase: Phase, only?: Manag
  * The gate before a phase: the rule of `Transition` holds only while everybody has taken the step before. One that is starting just
  * now, since whoever began its restart was killed, is waited for.
  */
-async function refuseUnlessAllRun(context: ChangeContext, phase: Phase, note: (text: string) => void, signal: AbortSignal): Promise<void> {
+async function refuseUnlessAllRun(
+  context: ChangeContext,
+  phase: Phase,
+  { lost, note }: { readonly lost: ManagedNode | undefined; readonly note: (text: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
   const { change, waits } = context;
   const previous = phases[phases.indexOf(phase) - 1];
   for (const end = waits.clock.monotonic() + waits.restart; ; await pause(500, undefined, { signal })) {
-    const states = await observe(context, signal);
+    const states = (await observe(context, signal)).filter(({ node, known }) => known || node !== lost?.name);
     // Before the first phase everybody runs with what stood there, and some with nothing.
     const missing =
       previous === undefined
         ? states.flatMap((state) => (state.known ? [] : [`${state.node} is unknown: ${state.reason}`]))
-        : notConverged(states, hashesFrom(change, previous), bareNodes(change));
+        : notConverged(states, hashesFrom(change, previous), await bareNodes(context, signal));
     if (missing.length === 0) return;
+    if (previous !== undefined) await refuseFallen(context, context.nodes, previous, signal);
     if (states.every(({ known }) => known) || waits.clock.monotonic() > end) throw frozen(phase, missing);
     note(`waiting: ${missing[0]}`);
   }
@@ -184,11 +204,15 @@ async function putBack(context: ChangeContext, node: ManagedNode, signal: AbortS
   }
   const hash = before.config === undefined ? undefined : configHash(before.config);
   const mount = readManifest(before.manifest, { path: node.manifestPath }).encryptionMount;
-  if (before.config !== undefined && 'nodePath' in mount && mount.nodePath === view.configPath && view.config !== before.config)
-    await replaceConfig(node, view, before.config, signal);
+  if (before.config !== undefined && 'nodePath' in mount) await restoreFile(node, mount.nodePath, before.config, signal);
   if (view.text !== before.manifest)
     await restartWith(node, view, { text: before.manifest, hash, label: `${context.change.id}-undone` }, context.waits, signal);
   await removeOwnFiles(context.change, node, signal);
+}
+
+async function restoreFile(node: ManagedNode, path: string, text: string, signal: AbortSignal): Promise<void> {
+  const there = (await node.files.read(path, signal))?.bytes.toString('utf8');
+  if (there !== text) await node.files.write(path, Buffer.from(text), { mode: 0o600 }, signal);
 }
 
 /** What was there before runs again, on every node, when an abort is over: so nothing begins on top of what is still being loaded. */

@@ -7,7 +7,7 @@ import type { Plan, Step } from '../../journal/plan.ts';
 import { withoutEncryption } from '../nodes/manifest-edit.ts';
 import type { ChangeKind, EncryptionChange } from './change.ts';
 import { changeKind } from './change.ts';
-import type { ChangeContext } from './change-context.ts';
+import { type ChangeContext, removedLabel } from './change-context.ts';
 import { kmsKeyStep } from './kms-key-step.ts';
 import type { ManagedNode } from './managed-node.ts';
 import { restartWith, viewOf } from './managed-node.ts';
@@ -142,7 +142,7 @@ function removeStep(context: ChangeContext, node: ManagedNode): Step {
     async run(_report, signal) {
       const view = await viewOf(node, signal);
       const text = withoutEncryption(view.text, { path: `${node.manifestPath} on ${node.name}` });
-      await restartWith(node, view, { text, hash: undefined, label: `${context.change.id}-removed` }, context.waits, signal);
+      await restartWith(node, view, { text, hash: undefined, label: removedLabel(context.change) }, context.waits, signal);
       if (view.configPath !== undefined && posix.dirname(view.configPath) === node.configFolder)
         await node.files.remove(view.configPath, signal);
       await removeOwnFiles(context.change, node, signal);

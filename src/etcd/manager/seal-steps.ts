@@ -120,7 +120,7 @@ export function proofStep(context: ChangeContext, name: 'verify' | 'verify-again
           !opened
             ? `${count} objects are not sealed as they should be, so no key is taken away: ${which}. "casemate etcd verify" names all of them; when they can be written, "casemate etcd resume" goes on`
             : `${count} objects were sealed in the old way after everything was written anew, by a kube-apiserver that came with an old configuration: ${which}. Every node can open them again, and "casemate etcd resume" writes them anew`,
-          { fields: { frozen: true } },
+          { fields: { frozen: true, again: opened } },
         );
       }
       report({ step: name, note: rowsText(scan) });

@@ -35,6 +35,11 @@ test('rotating: the new key is opened everywhere before it seals', () => {
   expect(shown(write)).toEqual({ secrets: 'k2,identity,k1' });
 });
 
+test('what a node writes in clear that comes back from before encryption is opened on the way, and no longer at the end', () => {
+  const { read, write, final } = transitionOf(config(secrets(key('aescbc', 'k1'))), config(secrets(key('aescbc', 'k2'))));
+  expect([read, write, final].map(shown)).toEqual([{ secrets: 'k1,k2,identity' }, { secrets: 'k2,k1,identity' }, { secrets: 'k2' }]);
+});
+
 test('disabling: clear text seals first, and the key opens until all is written anew', () => {
   const { read, write, final } = transitionOf(config(secrets(key('aescbc', 'k1'))), config(secrets(identity)));
   expect(shown(read)).toEqual({ secrets: 'k1,identity' });
@@ -45,10 +50,10 @@ test('disabling: clear text seals first, and the key opens until all is written 
 test('a resource that is added or taken away moves alone', () => {
   const both = { resources: ['secrets', 'configmaps'], providers: [key('aescbc', 'k1')] };
   const added = transitionOf(config(secrets(key('aescbc', 'k1'))), config(both));
-  expect(shown(added.read)).toEqual({ secrets: 'k1', configmaps: 'identity,k1' });
+  expect(shown(added.read)).toEqual({ secrets: 'k1,identity', configmaps: 'identity,k1' });
   expect(shown(added.write)).toEqual({ 'secrets,configmaps': 'k1,identity' });
   const taken = transitionOf(config(both), config(secrets(key('aescbc', 'k1'))));
-  expect(shown(taken.write)).toEqual({ secrets: 'k1', configmaps: 'identity,k1' });
+  expect(shown(taken.write)).toEqual({ secrets: 'k1,identity', configmaps: 'identity,k1' });
   expect(patternsOf(config(both), config(secrets(key('aescbc', 'k1'))))).toEqual(['secrets', 'configmaps']);
 });
 
@@ -56,7 +61,7 @@ test('what is named stands before the wildcard that would hide it', () => {
   const all = { resources: ['*.*'], providers: [key('aescbc', 'k2')] };
   const { read, write } = transitionOf(config(secrets(key('aescbc', 'k1'))), config(all));
   expect(read.resources.map(({ resources }) => resources)).toEqual([['secrets'], ['*.*']]);
-  expect(shown(read)).toEqual({ secrets: 'k1,k2', '*.*': 'identity,k2,k1' });
+  expect(shown(read)).toEqual({ secrets: 'k1,k2,identity', '*.*': 'identity,k2,k1' });
   expect(shown(write)).toEqual({ '*.*': 'k2,k1,identity' });
 });
 

@@ -17,14 +17,17 @@ export interface Transition {
 
 const identity: Provider = { type: 'identity' };
 
-/** `before` without entries is a cluster without encryption at rest, and so is `after`. */
+/**
+ * `before` without entries is a cluster without encryption at rest, and so is `after`. On the way clear text is opened as well: a
+ * kube-apiserver that comes back from before encryption writes such, and until it is noticed nobody else could list what it wrote.
+ */
 export function transitionOf(before: EncryptionConfig, after: EncryptionConfig): Transition {
   const uncovered = after.resources.filter((entry) => !entry.resources.every((pattern) => covers(before, pattern)));
   const dropped = before.resources.filter((entry) => !entry.resources.every((pattern) => covers(after, pattern)));
   return {
     read: {
-      resources: inOrder([
-        ...before.resources.map((entry) => extended(entry, after)),
+      resources: openingClear([
+        ...before.resources.map((entry) => ({ ...entry, providers: united(entry.providers, providersFor(after, entry.resources)) })),
         ...uncovered.map((entry) => ({
           resources: entry.resources.filter((pattern) => !covers(before, pattern)),
           providers: united([identity], entry.providers, providersFor(before, entry.resources)),
@@ -32,13 +35,8 @@ export function transitionOf(before: EncryptionConfig, after: EncryptionConfig):
       ]),
     },
     write: {
-      resources: inOrder([
-        ...after.resources.map((entry) => {
-          const old = providersFor(before, entry.resources);
-          // What no entry covered lies there in clear.
-          const plain = entry.resources.every((pattern) => covers(before, pattern)) ? [] : [identity];
-          return { ...entry, providers: united(entry.providers, old, plain) };
-        }),
+      resources: openingClear([
+        ...after.resources.map((entry) => ({ ...entry, providers: united(entry.providers, providersFor(before, entry.resources)) })),
         ...dropped.map((entry) => ({
           resources: entry.resources.filter((pattern) => !covers(after, pattern)),
           providers: united([identity], entry.providers, providersFor(after, entry.resources)),
@@ -49,15 +47,13 @@ export function transitionOf(before: EncryptionConfig, after: EncryptionConfig):
   };
 }
 
+function openingClear(entries: readonly ResourceEntry[]): readonly ResourceEntry[] {
+  return inOrder(entries.map((entry) => ({ ...entry, providers: united(entry.providers, [identity]) })));
+}
+
 /** All patterns whose objects must be rewritten. */
 export function patternsOf(before: EncryptionConfig, after: EncryptionConfig): readonly string[] {
   return [...new Set([...after.resources, ...before.resources].flatMap(({ resources }) => resources))];
-}
-
-function extended(entry: ResourceEntry, other: EncryptionConfig): ResourceEntry {
-  // What the other one does not cover it writes in clear.
-  const plain = entry.resources.every((pattern) => covers(other, pattern)) ? [] : [identity];
-  return { ...entry, providers: united(entry.providers, providersFor(other, entry.resources), plain) };
 }
 
 /** Of all entries that may hold objects of these patterns. */

@@ -11,7 +11,8 @@ import { acceptEncryptionConfig } from '../../etcd/config/accept.ts';
 import type { EncryptionConfig, KeyProvider, KmsProvider } from '../../etcd/config/encryption-config.ts';
 import { changeFor, lookAtAll, withNode } from '../../etcd/manager/begin.ts';
 import { changeIn, changeKind, type EncryptionChange } from '../../etcd/manager/change.ts';
-import { observe } from '../../etcd/manager/change-context.ts';
+import { type KmsKeyFound, observe } from '../../etcd/manager/change-context.ts';
+import { beginsAnew, mostBeginnings } from '../../etcd/manager/fallen.ts';
 import { takeLock } from '../../etcd/manager/lock.ts';
 import { viewOf } from '../../etcd/manager/managed-node.ts';
 import { planOf } from '../../etcd/manager/plan.ts';
@@ -19,11 +20,13 @@ import { changeUnderWay, nodeJournal } from '../../etcd/manager/state-files.ts';
 import type { Wish } from '../../etcd/manager/target.ts';
 import { changeRefusal } from '../../etcd/nodes/layout.ts';
 import type { JournalRecord } from '../../journal/journal.ts';
+import type { Step } from '../../journal/plan.ts';
 import { abort as abortPlan, resume as resumePlan } from '../../journal/runner.ts';
 import { type Lease, leases } from '../../kube/kinds.ts';
 import { type OpenCluster, openCluster } from './cluster.ts';
 import { confirmed } from './confirm.ts';
 import { contextOf, keyRingFiles, runOptions, snapshotStep } from './context.ts';
+import { showEnd } from './end.ts';
 import type { changeFlags, clusterFlags, disableFlags, enableFlags, runFlags, writerFlags } from './flags.ts';
 import { formatOf, planText, planValue, type Shown, shownAs } from './show.ts';
 import { openState, type State } from './state.ts';
@@ -39,9 +42,9 @@ export async function begin(kind: Wish['kind'], flags: Change, signal: AbortSign
   await withAll(flags, flags['dry-run'] ? 'reads' : 'changes', signal, async (cluster, state) => {
     await refuseUnderWay(cluster, state, signal);
     const { change, warnings } = await makeChange(kind, flags, cluster, state, signal);
+    const snapshot = change.withoutSnapshot === true ? undefined : snapshotStep(cluster, state, change);
     for (const warning of warnings) shown.note(`Note: ${warning}`);
-    const context = contextOf({ cluster, state, change, record: undefined, waiting: flags });
-    const plan = planOf(context, flags['no-snapshot'] ? undefined : snapshotStep(cluster, state, change));
+    const plan = planOf(contextOf({ cluster, state, change, record: undefined, waiting: flags }), snapshot);
     if (flags['dry-run']) return shown.result(planValue(plan, change), () => planText(plan, change));
     if (!flags.yes) await confirmed(`${planText(plan, change)}\n\nGo on?`, signal);
     await locked(cluster, state, shown, signal, async (both) => {
@@ -49,9 +52,7 @@ export async function begin(kind: Wish['kind'], flags: Change, signal: AbortSign
       await refuseUnderWay(cluster, state, both);
       if ((await keyRingFiles(cluster, state).read(both)).epoch >= change.epoch)
         throw new Fault('usage', 'another manager has changed this cluster at this very moment: begin anew');
-      const outcomes = await resumePlan(plan, { ...runOptions(state, change), report: shown.report }, both);
-      await closeCopies(cluster, state, both);
-      ended(shown, change, state, outcomes);
+      await toItsEnd({ cluster, state, change, record: undefined, waiting: flags }, snapshot, shown, both);
     });
   });
 }
@@ -66,14 +67,38 @@ export async function resume(flags: Run, signal: AbortSignal): Promise<void> {
       if (record.state === 'aborting') throw new Fault('usage', 'this change is being taken back: "casemate etcd abort" goes on with that');
       await state.journal.write(record, both);
       const change = await takenUp(changeIn(record.change), cluster, flags, both);
-      const context = contextOf({ cluster, state, change, record, waiting: flags });
-      // Whether a snapshot was wanted is told by its step having been begun; a change that is under way takes none anew.
-      const plan = planOf(context, record.step === 'snapshot' ? snapshotStep(cluster, state, change) : undefined);
-      const outcomes = await resumePlan(plan, { ...runOptions(state, change), report: shown.report }, both);
-      await closeCopies(cluster, state, both);
-      ended(shown, change, state, outcomes);
+      await toItsEnd({ cluster, state, change, record, waiting: flags }, snapshotLeft(record, cluster, state, change), shown, both);
     });
   });
+}
+
+/** A node that comes back as it was earlier has the steps begun anew. */
+async function toItsEnd(parts: Parameters<typeof contextOf>[0], snapshot: Step | undefined, shown: Shown, signal: AbortSignal) {
+  const { cluster, state, change } = parts;
+  const options = { ...runOptions(state, change), report: shown.report };
+  const kmsKeys: KmsKeyFound[] = [];
+  for (let beginning = 1; ; beginning++) {
+    // What was rewritten before such a node came does not count, so only the first beginning knows of a cursor.
+    const context = contextOf({
+      ...parts,
+      ...(beginning === 1 ? {} : { record: undefined }),
+      onKmsKeys: (found) => kmsKeys.push(...found),
+    });
+    try {
+      const steps = await resumePlan(planOf(context, snapshot), options, signal);
+      await closeCopies(cluster, state, signal);
+      return showEnd(shown, { change, archivePath: state.archivePath, steps, kmsKeys });
+    } catch (thrown) {
+      if (!beginsAnew(thrown) || beginning === mostBeginnings) throw thrown;
+      shown.note(`Note: ${thrown.message}`);
+    }
+  }
+}
+
+/** It shows what was there before anything was changed: where a node has a copy of the journal, it was taken or not wanted. */
+function snapshotLeft(record: JournalRecord, cluster: OpenCluster, state: State, change: EncryptionChange): Step | undefined {
+  const nothingElse = record.step === undefined || record.step === 'snapshot';
+  return nothingElse && change.withoutSnapshot !== true ? snapshotStep(cluster, state, change) : undefined;
 }
 
 export async function abort(flags: Run, signal: AbortSignal): Promise<void> {
@@ -87,7 +112,7 @@ export async function abort(flags: Run, signal: AbortSignal): Promise<void> {
       // A step of a node that is gone is none of the plan; these two come before everything that cannot be taken back.
       const gone = change.evicted.some((name) => [`store/${name}`, `read/${name}`].includes(record.step ?? ''));
       await state.journal.write(gone ? { ...record, step: undefined } : record, both);
-      const snapshot = record.step === 'snapshot' ? snapshotStep(cluster, state, change) : undefined;
+      const snapshot = snapshotLeft(record, cluster, state, change);
       const plan = planOf(contextOf({ cluster, state, change, record, waiting: flags }), snapshot);
       await abortPlan(plan, { ...runOptions(state, change), report: shown.report }, both);
       await closeCopies(cluster, state, both);
@@ -271,8 +296,8 @@ async function makeChange(kind: Wish['kind'], flags: Change, cluster: OpenCluste
     keepIdentity: flags['keep-identity'] ?? false,
     custom: customConfig(kind, flags, cluster, minor),
   };
-  const removeConfiguration = flags['remove-configuration'] ?? false;
-  return changeFor({ wish, findings, ring, byRestart, removeConfiguration, random: systemRandom, kubernetesMinor: minor });
+  const options = { removeConfiguration: flags['remove-configuration'] ?? false, withoutSnapshot: flags['no-snapshot'] };
+  return changeFor({ wish, findings, ring, byRestart, ...options, random: systemRandom, kubernetesMinor: minor });
 }
 
 /** A distribution that writes the flags or the file itself would write over what is written here. */
@@ -335,25 +360,4 @@ function fileText(path: string): string {
   } catch (thrown) {
     throw new Fault('usage', `${path} cannot be read (${(thrown as NodeJS.ErrnoException).code})`, { cause: thrown });
   }
-}
-
-const kubeadmAdvice =
-  'kubeadm writes the manifest of kube-apiserver anew at each upgrade, from the ConfigMap kubeadm-config in kube-system: make its apiServer.extraArgs and extraVolumes say the same as the manifests now.';
-
-function ended(
-  shown: Shown,
-  change: EncryptionChange,
-  state: State,
-  outcomes: readonly { readonly step: string; readonly outcome: string }[],
-): void {
-  const advice = 'Take a snapshot of etcd now ("casemate etcd snapshot save"): older ones need keys that are only in the archive.';
-  shown.result({ id: change.id, kind: change.kind, new_keys: change.newKeys, steps: outcomes, archive: state.archivePath }, () =>
-    [
-      `Done: ${change.kind} (${change.id}).`,
-      ...(change.newKeys.length === 0 ? [] : [`New key: ${change.newKeys.join(', ')}.`]),
-      `Keys that are no longer used are kept in the list of keys, sealed by ${state.archivePath}: keep a copy of it off this machine.`,
-      advice,
-      ...(change.kind === 'enable' || change.removeConfiguration ? [kubeadmAdvice] : []),
-    ].join('\n'),
-  );
 }

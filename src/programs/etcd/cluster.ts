@@ -6,6 +6,7 @@ import { posix } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
 import { systemRandom } from '../../crypto/random.ts';
+import { type AnyApiserver, anyApiserver } from '../../etcd/manager/any-apiserver.ts';
 import type { ManagedNode } from '../../etcd/manager/managed-node.ts';
 import { type Fleet, type NodeSpec, readFleet } from '../../etcd/nodes/fleet.ts';
 import { type Layout, type LayoutName, layoutOf } from '../../etcd/nodes/layout.ts';
@@ -38,8 +39,8 @@ export interface OpenCluster {
   readonly fleet: Fleet;
   readonly layout: Layout;
   readonly nodes: readonly [ManagedNode, ...ManagedNode[]];
-  /** At the address of the kubeconfig. */
-  readonly client: KubeClient;
+  /** At the address of the kubeconfig, or at any node's. */
+  readonly client: AnyApiserver;
   readonly etcd: EtcdClient;
   readonly root: string;
   /** Resources that lie in another etcd (`--etcd-servers-overrides`), which is not read here. */
@@ -53,17 +54,18 @@ const fieldManager = 'casemate-etcd';
 export async function openCluster(options: ClusterOptions, signal: AbortSignal): Promise<OpenCluster> {
   const fleet = fleetOf(options);
   const connection = await connectionOf(options, fleet);
-  const client = clientAt(connection);
+  const clients: [KubeClient, ...KubeClient[]] = [clientAt(connection)];
+  const client = anyApiserver(clients, systemClock.monotonic);
   const opened: ControlPlaneNode[] = [];
   const close = async () => {
-    client.close();
+    for (const each of clients) each.close();
     await Promise.all(opened.map((node) => node.close()));
   };
   try {
     const specs = fleet.nodes.filter(({ name }) => !options['evict-node'].includes(name));
     const nodes = await Promise.all(
       specs.map(async (spec): Promise<{ readonly node: ManagedNode; readonly manifest: ApiserverManifest }> => {
-        const files = await openNode(spec, waysOf(client), signal);
+        const files = await openNode(spec, waysOf(clients[0]), signal);
         opened.push(files);
         const name = await hostNameOf(spec, files, fleet, signal);
         const manifest = await manifestOn(files, spec.manifest, fleet.layout, signal);
@@ -76,6 +78,7 @@ export async function openCluster(options: ClusterOptions, signal: AbortSignal):
         const { folder } = spec;
         const stateFolder = posix.join(posix.dirname(folder), 'casemate-etcd');
         const apiserver = clientAt({ ...connection, server: url });
+        clients.push(apiserver);
         return { node: { name, files, manifestPath: spec.manifest, configFolder: folder, stateFolder, apiserver }, manifest };
       }),
     );
@@ -89,7 +92,6 @@ export async function openCluster(options: ClusterOptions, signal: AbortSignal):
       root: first.manifest.etcd.prefix,
       async close() {
         etcd.close();
-        for (const { node } of nodes) node.apiserver.close();
         await close();
       },
     };

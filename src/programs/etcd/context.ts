@@ -6,7 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { EncryptionConfig } from '../../etcd/config/encryption-config.ts';
 import { readEncryptionConfig } from '../../etcd/config/read-config.ts';
 import { changeKind, type EncryptionChange } from '../../etcd/manager/change.ts';
-import type { ChangeContext, KeyRingFiles } from '../../etcd/manager/change-context.ts';
+import type { ChangeContext, KeyRingFiles, KmsKeyFound } from '../../etcd/manager/change-context.ts';
 import { withKeys, withRetired } from '../../etcd/manager/key-ring.ts';
 import { newestRing, nodeJournal, putRing, ringOn, textOfRing } from '../../etcd/manager/state-files.ts';
 import { saveSnapshot } from '../../etcd/snapshots/save.ts';
@@ -30,6 +30,7 @@ export function contextOf({
   change,
   record,
   waiting,
+  onKmsKeys,
 }: {
   readonly cluster: OpenCluster;
   readonly state: State;
@@ -37,6 +38,7 @@ export function contextOf({
   /** What the journal held when the change was taken up. */
   readonly record: JournalRecord | undefined;
   readonly waiting: Waiting;
+  readonly onKmsKeys?: ((keys: readonly KmsKeyFound[]) => void) | undefined;
 }): ChangeContext {
   const { nodes, etcd, root } = cluster;
   return {
@@ -47,6 +49,8 @@ export function contextOf({
     journal: state.journal,
     keys: keyRingFiles(cluster, state),
     clock: systemClock,
+    takenUpAt: record?.step,
+    onKmsKeys: onKmsKeys ?? (() => undefined),
   };
 }
 

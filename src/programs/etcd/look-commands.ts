@@ -8,7 +8,7 @@ import type { EncryptionConfig } from '../../etcd/config/encryption-config.ts';
 import { keysOf, writerOf } from '../../etcd/config/lookup.ts';
 import { readEncryptionConfig } from '../../etcd/config/read-config.ts';
 import { changeKind } from '../../etcd/manager/change.ts';
-import { observe } from '../../etcd/manager/change-context.ts';
+import { atAny, observe } from '../../etcd/manager/change-context.ts';
 import { configHash } from '../../etcd/manager/convergence.ts';
 import type { KeyRing } from '../../etcd/manager/key-ring.ts';
 import { type NodeView, viewOf } from '../../etcd/manager/managed-node.ts';
@@ -35,7 +35,7 @@ export async function verify(flags: Look & FlagValues<typeof verifyFlags>, signa
     const config = await presentConfig(cluster, signal);
     const wanted = flags.resources?.split(',') ?? config.resources.flatMap(({ resources }) => resources);
     const patterns = wanted.length === 0 ? ['secrets'] : wanted;
-    const found = await resourcesOf(cluster.client, [...new Set(patterns)], signal);
+    const found = await atAny(cluster, (client) => resourcesOf(client, [...new Set(patterns)], signal), signal);
     for (const note of found.notes) shown.note(note);
     const resources = found.resources.map(kindName);
     refuseElsewhere(cluster, resources);

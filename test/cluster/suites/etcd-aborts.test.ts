@@ -1,11 +1,11 @@
 // A change is taken back while that is possible: every node has to the byte what it had, and afterwards it is refused.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { Server } from '../fixture/cluster.ts';
 import { type Manager, makeManager } from '../fixture/manager.ts';
-import { begins, configOf, expectEnd, expectReadable, killedIn, nodeState, passwords } from '../fixture/manager-end.ts';
+import { begins, configOf, expectEnd, expectReadable, killedIn, nodeState, passwords, stepsOf } from '../fixture/manager-end.ts';
 import { storedSecret, writeSecret } from '../fixture/secrets.ts';
 import { clusterOfFile } from '../fixture/suite.ts';
 
@@ -65,6 +65,33 @@ test('a rotation is taken back from each step before the first node seals anew, 
   await manager.must(['rotate-key', '-yes', '-format=json']);
   await expectEnd(cluster(), manager, { namespace, secrets });
 }, 600_000);
+
+/** As a kill right behind the first line of the journal leaves it: no step was begun. */
+function withoutStep(): string {
+  const path = join(manager.stateFolder, 'journal.json');
+  const { step, ...record } = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify(record));
+  rmSync(join(manager.stateFolder, 'snapshots'), { recursive: true, force: true });
+  return record.id;
+}
+
+test('killed before the snapshot was begun, resume takes it, and takes none where none was wanted', async () => {
+  await killedIn(manager, ['rotate-key', '-yes', '-no-snapshot'], 'store/cp1');
+  withoutStep();
+  const unwanted = await killedIn(manager, ['resume'], 'read/cp1');
+  expect(stepsOf(unwanted.stderr)).not.toContain('snapshot');
+  await manager.must(['abort', '-format=json']);
+  expect(existsSync(join(manager.stateFolder, 'snapshots'))).toBe(false);
+
+  await killedIn(manager, ['rotate-key', '-yes'], 'snapshot');
+  const id = withoutStep();
+  const resumed = await killedIn(manager, ['resume'], 'read/cp1');
+  expect(stepsOf(resumed.stderr)[0]).toBe('snapshot');
+  const inspected = await manager.must(['snapshot', 'inspect', join(manager.stateFolder, 'snapshots', `${id}-before.db`)]);
+  expect(inspected.stdout).toContain('aescbc');
+  await manager.must(['abort', '-format=json']);
+  await expectEnd(cluster(), manager, { namespace, secrets });
+}, 300_000);
 
 test('an abort that is killed is taken up by abort, and resume says so', async () => {
   const before = everything();

@@ -1,11 +1,15 @@
 // Control-plane nodes that stop, crash, come back with an old configuration, join or are lost for good while a change is under way.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { withEncryption } from '../../../src/etcd/nodes/manifest-edit.ts';
 import type { Server } from '../fixture/cluster.ts';
+import { aescbc, encryptionOf, identity } from '../fixture/encryption.ts';
 import { type Finished, type Manager, makeManager } from '../fixture/manager.ts';
 import { begins, configOf, expectEnd, expectReadable, killedIn, passwords } from '../fixture/manager-end.ts';
-import { writeSecret } from '../fixture/secrets.ts';
+import { freePorts } from '../fixture/ports.ts';
+import { storedSecret, writeSecret } from '../fixture/secrets.ts';
 import { clusterOfFile } from '../fixture/suite.ts';
 import { until } from '../fixture/waiting.ts';
 
@@ -16,10 +20,13 @@ let namespace = '';
 /** Over the first three nodes: the fourth joins later. */
 let three: Manager;
 let servers: readonly Server[] = [];
+/** The manifest of cp3 of before encryption. */
+let bare = '';
 
 beforeAll(async () => {
   servers = cluster().servers.slice(0, 3);
   three = makeManager(cluster(), { servers });
+  bare = readFileSync(cluster().server('cp3').manifest, 'utf8');
   await crash(cluster().server('cp4'));
   await forget('cp4');
   namespace = await cluster().namespace();
@@ -110,13 +117,19 @@ test('a kube-apiserver that stops in any phase freezes the change by its name, a
   await crash(cp1);
   const finished = await running.ended;
   expect(finished.code, finished.stderr).toBe(3);
+  // They go to the others then, so that it is named as any other one is.
+  expectFrozen(await three.run(['resume', ...impatient]), 'cp1');
   await cp1.start();
   await three.must(['resume', '-format=json']);
   await expectEnd(cluster(), three, { namespace, secrets, servers });
 }, 600_000);
 
 test('one that crashes and is started again is waited for', async () => {
-  const running = three.start(['rotate-key', '-yes', '-no-snapshot', '-format=json']);
+  // The address of the kubeconfig need not be one that answers.
+  const kubeconfig = join(cluster().folder, 'nobody.kubeconfig');
+  const [port] = await freePorts(1);
+  writeFileSync(kubeconfig, readFileSync(cluster().kubeconfig, 'utf8').replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`), { mode: 0o600 });
+  const running = three.start(['rotate-key', '-yes', '-no-snapshot', `-kubeconfig=${kubeconfig}`, '-format=json']);
   for (const [step, server] of [
     ['read/cp2', 'cp1'],
     ['write/converged', 'cp3'],
@@ -146,13 +159,57 @@ test('one that comes back with the configuration of before is given the present 
   putFile(cp3, before);
   await writeThrough(cp3, 'old-in-final');
   const healed = await three.run(['resume', '-format=json']);
-  expect(healed.code, healed.stderr).toBe(3);
+  expect(healed.code, healed.stderr).toBe(0);
   expect(healed.stderr).toContain('by a kube-apiserver that came with an old configuration');
   expect(healed.stderr).toContain('old-in-final');
-  await expectReadable(servers, namespace, secrets);
+  await expectEnd(cluster(), three, { namespace, secrets, servers });
+}, 400_000);
+
+test('one that comes back with the manifest of before encryption is given the present one, and what it wrote in clear is sealed', async () => {
+  const cp3 = cluster().server('cp3');
+  // While the command runs, which begins its steps anew.
+  const running = three.start(['rotate-key', '-yes', '-no-snapshot', '-format=json']);
+  await begins(running, 'write/cp2');
+  await crash(cp3);
+  writeFileSync(cp3.manifest, bare);
+  const starting = cp3.start().catch(() => undefined);
+  const { code, stderr } = await running.ended;
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain('cp3 came back with a manifest without encryption at rest');
+  await starting;
+  await expectEnd(cluster(), three, { namespace, secrets, servers });
+
+  // And while nobody is there.
+  await killedIn(three, ['rotate-key', '-yes', '-no-snapshot'], 'final/cp2');
+  await crash(cp3);
+  writeFileSync(cp3.manifest, bare);
+  await writeThrough(cp3, 'in-clear');
+  expect(await storedSecret(cluster(), namespace, 'in-clear')).toContain('written in-clear');
+  const refused = await three.run(['abort']);
+  expect(refused.stderr).toContain('it is too late to abort');
   await three.must(['resume', '-format=json']);
   await expectEnd(cluster(), three, { namespace, secrets, servers });
 }, 400_000);
+
+test('one whose configuration is gone is given it, and one with a strange configuration is named with what to do', async () => {
+  const [cp1, , cp3] = servers as [Server, Server, Server];
+  const path = /--encryption-provider-config=(\S+)/.exec(readFileSync(cp3.manifest, 'utf8'))?.[1] as string;
+  await killedIn(three, ['rotate-key', '-yes', '-no-snapshot'], 'write/cp2');
+  await crash(cp3);
+  rmSync(path);
+  void cp3.start().catch(() => undefined);
+  await killedIn(three, ['resume'], 'rewrite');
+  expect(configOf(cp3)).toBe(configOf(cp1));
+
+  putFile(cp3, encryptionOf([aescbc('strange')]));
+  const strange = await three.run(['resume', ...impatient]);
+  expectFrozen(strange, 'cp3');
+  expect(strange.stderr).toContain(`${path} on cp3 is none of this change`);
+  expect(strange.stderr).toContain('copy that of cp1 over it');
+  putFile(cp3, configOf(cp1) as string);
+  await three.must(['resume', '-format=json']);
+  await expectEnd(cluster(), three, { namespace, secrets, servers });
+}, 300_000);
 
 test('one that joins in the middle freezes the change until it is named, and is then brought along', async () => {
   const cp4 = cluster().server('cp4');
@@ -162,6 +219,18 @@ test('one that joins in the middle freezes the change until it is named, and is 
   await until('cp4 has its identity Lease', async () => (await identities('cp4')).length > 0);
   expectFrozen(await three.run(['resume', ...impatient]), 'cp4');
   const four = makeManager(cluster());
+
+  // With keys of its own: they would be written over.
+  const [manifest, folder] = [readFileSync(cp4.manifest, 'utf8'), join(cp4.folder, 'elsewhere')];
+  mkdirSync(folder);
+  const configPath = join(folder, 'own.yaml');
+  writeFileSync(configPath, encryptionOf([aescbc('own'), identity]), { mode: 0o600 });
+  writeFileSync(cp4.manifest, withEncryption(manifest, { configPath, folder, automaticReload: true }));
+  const refused = await four.run(['resume', ...impatient]);
+  expectFrozen(refused, 'cp4 joined while the change is under way, with an encryption configuration that no other node has');
+  expect(readFileSync(configPath, 'utf8')).toBe(encryptionOf([aescbc('own'), identity]));
+  writeFileSync(cp4.manifest, manifest);
+
   await four.must(['resume', '-format=json']);
   await starting;
   await expectEnd(cluster(), four, { namespace, secrets });
@@ -182,4 +251,18 @@ test('one that is lost for good is waited for until the operator says so, and a 
   expect(await identities('cp4')).toEqual([]);
   three = makeManager(cluster(), { servers });
   await expectEnd(cluster(), three, { namespace, secrets, servers });
+}, 400_000);
+
+test('one that comes back from before encryption does not pass for one whose configuration was taken out', async () => {
+  const cp3 = cluster().server('cp3');
+  await killedIn(three, ['disable', '-yes', '-no-snapshot', '-remove-configuration'], 'write/cp2');
+  await crash(cp3);
+  writeFileSync(cp3.manifest, bare);
+  void cp3.start().catch(() => undefined);
+  await killedIn(three, ['resume'], 'remove/cp2');
+  expect(servers.map((server) => configOf(server) === undefined)).toEqual([true, false, false]);
+  await three.must(['resume', '-format=json']);
+  await expectReadable(servers, namespace, secrets);
+  for (const name of Object.keys(secrets)) expect(await storedSecret(cluster(), namespace, name)).not.toContain('k8s:enc:');
+  expect(servers.map(configOf)).toEqual([undefined, undefined, undefined]);
 }, 400_000);
