@@ -7,6 +7,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type KmsPlugin, makeKmsPlugin } from '../fixture/kms-plugin.ts';
 import { type Manager, makeManager } from '../fixture/manager.ts';
+import { killedIn } from '../fixture/manager-end.ts';
 import { passwordOf, readSecret, storedSecret, writeSecret } from '../fixture/secrets.ts';
 import { clusterOfFile } from '../fixture/suite.ts';
 import { until } from '../fixture/waiting.ts';
@@ -89,6 +90,35 @@ test('a kube-apiserver that refuses a reload because its plugin is down keeps it
   await manager.must(['resume', '-yes']);
   expect(await provider()).toBe('kms-v2');
 }, 400_000);
+
+test('where nobody has rotated the key at its holder rotate-key says so, with the key that it is', async () => {
+  const before = await storedSecret(cluster(), namespace, 's3');
+  const { stdout } = await manager.must(['rotate-key', '-yes', '-no-snapshot', '-format=json']);
+  const { rows } = JSON.parse((await manager.must(['verify', '-format=json', '-resources=secrets'])).stdout);
+  const kms_keys = [{ provider: 'again', same_as_before: true, key_id: rows[0].key_id }];
+  expect(JSON.parse(stdout)).toMatchObject({ kind: 'key-encryption-key', kms_keys });
+  // kube-apiserver seals anew what another key has sealed, and nothing else: more must not be claimed.
+  expect(await storedSecret(cluster(), namespace, 's3')).toBe(before);
+}, 200_000);
+
+test('a rotation to a KMS whose socket the manifests do not show is taken back with its manifests', async () => {
+  const everything = () =>
+    cluster().servers.map(({ manifest, folder }) => [
+      readFileSync(manifest, 'utf8'),
+      readFileSync(join(folder, 'encryption-at-rest', 'config.yaml'), 'utf8'),
+    ]);
+  const before = everything();
+  const { endpoint } = cluster().kms('slow');
+  const words = ['rotate-key', '-yes', '-no-snapshot', '-provider=kms-v2', '-kms-name=slow', `-kms-endpoint=${endpoint}`];
+  await killedIn(manager, words, 'read/converged');
+  for (const [[manifest], [old]] of everything().map((now, index) => [now, before[index] as string[]] as const)) {
+    expect(manifest).not.toBe(old);
+    expect(manifest).toContain(dirname(endpoint.replace('unix://', '')));
+  }
+  await manager.must(['abort', '-format=json']);
+  expect(everything()).toEqual(before);
+  expect(await provider()).toBe('kms-v2');
+}, 300_000);
 
 test('a plugin that answers slowly makes the change slow, and no more', async () => {
   const { behaviour, endpoint } = cluster().kms('slow');
