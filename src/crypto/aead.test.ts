@@ -66,6 +66,13 @@ describe.each(algorithms)('%s', (file, aead, names) => {
       expect(toHex(aead.open(key, nonce, seal(key, nonce, plaintext, associated), associated) as Uint8Array)).toBe(toHex(plaintext));
     });
 
+    it.each([0, 1, 2, 3, 16, 100])('is the same from base64 of %d bytes', (length) => {
+      const plaintext = bytes(length, 4);
+      const into = new Uint8Array(length + tagBytes);
+      aead.sealInto(key, nonce, Buffer.from(plaintext).toString('base64'), associated, into, 0);
+      expect(toHex(into)).toBe(toHex(seal(key, nonce, plaintext, associated)));
+    });
+
     it('lies where it was asked to, and nowhere else', () => {
       const into = new Uint8Array(40).fill(7);
       aead.sealInto(key, nonce, bytes(10), associated, into, 5);

@@ -9,13 +9,14 @@ export const tagBytes = 16;
 export interface Aead {
   readonly keyBytes: number;
   /**
-   * Writes ciphertext and tag into `into` at `offset`; needs `plaintext.length + tagBytes` bytes there. The nonce must never
-   * repeat under a key. Throws Fault `internal` for one that does not have 12 bytes.
+   * Writes ciphertext and tag into `into` at `offset`; needs as many bytes there as the plaintext has, and `tagBytes`. A string is
+   * plaintext in padded base64, which the caller has looked at: what is wrong in it is passed over. The nonce must never repeat under
+   * a key. Throws Fault `internal` for one that does not have 12 bytes.
    */
   readonly sealInto: (
     key: KeyObject,
     nonce: Uint8Array,
-    plaintext: Uint8Array,
+    plaintext: Uint8Array | string,
     associated: Uint8Array,
     into: Uint8Array,
     offset: number,
@@ -36,7 +37,7 @@ function aead(algorithm: Algorithm, keyBytes: number): Aead {
       // SM4-GCM and ChaCha20-Poly1305 have the same methods, which Node's types do not know.
       const cipher = createCipheriv(algorithm, key, nonce) as CipherGCM;
       if (associated.length > 0) cipher.setAAD(associated);
-      const ciphertext = cipher.update(plaintext);
+      const ciphertext = typeof plaintext === 'string' ? cipher.update(plaintext, 'base64') : cipher.update(plaintext);
       cipher.final();
       into.set(ciphertext, offset);
       into.set(cipher.getAuthTag(), offset + ciphertext.length);

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readVectors } from '../../../../test/vectors/vectors.ts';
-import { base64Bytes, decodeBase64 } from './base64.ts';
+import { base64Bytes, bytesInBase64, decodeBase64, isPlainBase64 } from './base64.ts';
 
 const { cases } = readVectors<{ readonly cases: readonly { readonly input: string; readonly offset: number }[] }>('go-base64-errors');
 
@@ -12,6 +12,21 @@ describe('a text of base64', () => {
     if (offset < 0) expect(decodeBase64(input)).toStrictEqual(Buffer.from(input, 'base64'));
     else expect(() => decodeBase64(input)).toThrow(`illegal base64 data at input byte ${offset}`);
     expect(base64Bytes(input) === undefined).toBe(offset >= 0);
+  });
+
+  it('is plain where Node reads it as Go does, and says how many bytes it stands for', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        const text = Buffer.from(bytes).toString('base64');
+        expect(isPlainBase64(text)).toBe(true);
+        expect(bytesInBase64(text)).toBe(bytes.length);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('A', 'b', '9', '+', '/', '=', '-', '_', '\n', 'Ł') }), (text) => {
+        if (isPlainBase64(text)) expect(decodeBase64(text)).toHaveLength(bytesInBase64(text));
+      }),
+    );
   });
 
   it('has 24 published cases', () => expect(cases).toHaveLength(24));

@@ -7,9 +7,19 @@ const plain = /^[A-Za-z0-9+/]*={0,2}$/;
 
 const [cr, lf, pad] = [0x0d, 0x0a, 0x3d];
 
+/** Padded and without newlines: Node decodes it as Go does. */
+export function isPlainBase64(text: string): boolean {
+  return (text.length & 3) === 0 && plain.test(text);
+}
+
+/** How many bytes plain base64 stands for. */
+export function bytesInBase64(text: string): number {
+  return (text.length / 4) * 3 - (text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0);
+}
+
 /** `undefined` for what is no base64. */
 export function base64Bytes(text: string): Buffer | undefined {
-  if ((text.length & 3) === 0 && plain.test(text)) return Buffer.from(text, 'base64');
+  if (isPlainBase64(text)) return Buffer.from(text, 'base64');
   return firstBad(Buffer.from(text)) === undefined ? Buffer.from(text.replace(/[\r\n]/g, ''), 'base64') : undefined;
 }
 

@@ -15,7 +15,7 @@ export interface Item extends Circumstances {
   readonly reference?: string | null;
 }
 
-const textFields = ['plaintext', 'ciphertext', 'input', 'hmac', 'signature', 'context', 'associated_data', 'reference'] as const;
+const textFields = new Set(['plaintext', 'ciphertext', 'input', 'hmac', 'signature', 'context', 'associated_data', 'reference']);
 /** A request of 32 MiB holds no more items of a sensible size. */
 const mostItems = 50_000;
 
@@ -33,9 +33,10 @@ function checkItem(item: unknown, index: number, required: 'plaintext' | 'cipher
   const fields = item as Readonly<Record<string, unknown>>;
   if (required !== undefined && fields[required] === undefined)
     throw malformed(`'[${index}].${required}' missing ${required} to ${required === 'plaintext' ? 'encrypt' : 'decrypt'}`);
-  for (const field of textFields) {
+  // Few fields are there, and looking for each that could be costs as much as a tenth of the encryption.
+  for (const field in fields) {
     const value = fields[field];
-    if (value === undefined || typeof value === 'string' || (value === null && field !== 'plaintext')) continue;
+    if (typeof value === 'string' || !textFields.has(field) || (value === null && field !== 'plaintext')) continue;
     throw malformed(`'[${index}].${field}' expected type 'string', got unconvertible type '${kindOf(value)}'`);
   }
   const version = fields['key_version'];

@@ -2,7 +2,7 @@
 
 import { Fault } from '../../../base/fault.ts';
 import { wipe } from '../../../crypto/wipe.ts';
-import { decodeBase64 } from './base64.ts';
+import { decodeBase64, isPlainBase64 } from './base64.ts';
 import { type Parsed, parseFrame, sealedBytes } from './ciphertext.ts';
 import type { Key } from './key-record.ts';
 import type { Encryption, KeyVersion } from './key-types/key-type.ts';
@@ -35,20 +35,27 @@ export interface Cipher {
 const nothing = new Uint8Array(0);
 
 export function createCipher(keys: WorkingKeys, nonces: Nonces): Cipher {
+  const sealed = (key: Key, plaintext: Uint8Array | string, circumstances: Circumstances): Sealed => {
+    const encryption = encryptionOf(key, 'encryption');
+    const version = sealingVersion(key, circumstances.key_version ?? 0);
+    const working = keys.of(key, version, circumstances.context ?? '');
+    const text = encryption.seal(working, plaintext, associatedOf(circumstances), nonces);
+    return { ciphertext: version.prefix + text, key_version: version.number };
+  };
   const seal: Cipher['seal'] = (key, plaintext, circumstances) => {
     try {
-      const encryption = encryptionOf(key, 'encryption');
-      const version = sealingVersion(key, circumstances.key_version ?? 0);
-      const working = keys.of(key, version, circumstances.context ?? '');
-      const sealed = encryption.seal(working, plaintext, associatedOf(circumstances), nonces);
-      return { ciphertext: version.prefix + sealed.toString('base64'), key_version: version.number };
+      return sealed(key, plaintext, circumstances);
     } finally {
       wipe(plaintext);
     }
   };
   return {
     seal,
-    encrypt: (key, plaintext, circumstances) => seal(key, decodeBase64(plaintext), circumstances),
+    encrypt(key, plaintext, circumstances) {
+      // Nothing is there to be wiped: the text came with the request, and goes when that is collected.
+      if (isPlainBase64(plaintext) && !key.settings.convergent) return sealed(key, plaintext, circumstances);
+      return seal(key, decodeBase64(plaintext), circumstances);
+    },
     open(key, ciphertext, circumstances) {
       const encryption = encryptionOf(key, 'decryption');
       const parsed = parseFrame(ciphertext, 'ciphertext');

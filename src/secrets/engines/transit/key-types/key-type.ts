@@ -24,8 +24,8 @@ export interface WorkingKey {
 }
 
 export interface Encryption {
-  /** What stands behind the prefix, before base64. The plaintext stays the caller's to wipe. */
-  readonly seal: (working: WorkingKey, plaintext: Uint8Array, associated: Uint8Array, nonces: Nonces) => Buffer;
+  /** What stands behind the prefix, in base64. The plaintext stays the caller's to wipe; a string is plain base64 (see base64.ts). */
+  readonly seal: (working: WorkingKey, plaintext: Uint8Array | string, associated: Uint8Array, nonces: Nonces) => string;
   /** Throws Fault `invalid-request` when it was not sealed with this key and this associated data. */
   readonly open: (working: WorkingKey, sealed: Uint8Array, associated: Uint8Array) => Buffer;
 }

@@ -5,6 +5,7 @@ import { type Aead, aes128Gcm, aes256Gcm, chacha20Poly1305, nonceBytes, tagBytes
 import { hmacSha256 } from '../../../../crypto/hash.ts';
 import { exportKey, type KeyObject, keyFromBytes } from '../../../../crypto/keys.ts';
 import { wipe } from '../../../../crypto/wipe.ts';
+import { bytesInBase64 } from '../base64.ts';
 import type { Encryption, KeyType, KeyVersion } from './key-type.ts';
 
 interface Named {
@@ -44,14 +45,18 @@ function symmetric({ name, backupNumber, aead, mismatch }: Named): KeyType {
   };
 }
 
+/** Where what is short is put together, which is nearly all: an allocation for each would show in a batch. No secret lies there. */
+const workplace = Buffer.allocUnsafeSlow(4096);
+
 function encryptionWith(aead: Aead, mismatch: string): Encryption {
   return {
     seal({ key, nonceKey }, plaintext, associated, nonces) {
-      const nonce = nonceKey === undefined ? nonces() : convergentNonce(nonceKey, plaintext, associated);
-      const sealed = Buffer.allocUnsafe(nonceBytes + plaintext.length + tagBytes);
+      const nonce = nonceKey === undefined ? nonces() : convergentNonce(nonceKey, bytesOf(plaintext), associated);
+      const length = nonceBytes + (typeof plaintext === 'string' ? bytesInBase64(plaintext) : plaintext.length) + tagBytes;
+      const sealed = length <= workplace.length ? workplace : Buffer.allocUnsafe(length);
       sealed.set(nonce);
       aead.sealInto(key, nonce, plaintext, associated, sealed, nonceBytes);
-      return sealed;
+      return sealed.toString('base64', 0, length);
     },
     open({ key }, sealed, associated) {
       if (sealed.length < nonceBytes) throw new Fault('invalid-request', 'invalid ciphertext length');
@@ -73,6 +78,10 @@ function convergentNonce(nonceKey: KeyObject, plaintext: Uint8Array, associated:
   const perPlaintext = keyFromBytes(digest);
   wipe(digest);
   return hmacSha256(perPlaintext, associated).subarray(0, nonceBytes);
+}
+
+function bytesOf(plaintext: Uint8Array | string): Uint8Array {
+  return typeof plaintext === 'string' ? Buffer.from(plaintext, 'base64') : plaintext;
 }
 
 function exported({ key }: KeyVersion, format: string): string {
