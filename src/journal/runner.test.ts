@@ -141,7 +141,7 @@ describe('a plan', () => {
     const journal = memoryJournal();
     const steps = (third: Partial<Step>) => planOver(world, () => undefined, [{}, { pointOfNoReturn: true }, third]);
     const away: Partial<Step> = { run: () => Promise.reject(new Fault('unavailable', 'cp2 is away')) };
-    await resume(steps(away), optionsOver(journal), signal).catch(() => undefined);
+    await expect(resume(steps(away), optionsOver(journal), signal)).rejects.toThrow('cp2 is away');
     world.set('one.1', 'old');
     const killed: Partial<Step> = { run: () => Promise.reject(new Error('killed')) };
     const again = planOver(world, () => undefined, [killed, { pointOfNoReturn: true }]);

@@ -172,6 +172,7 @@ test('one that comes back with the manifest of before encryption is given the pr
   await begins(running, 'write/cp2');
   await crash(cp3);
   writeFileSync(cp3.manifest, bare);
+  // It may have been told to start anew before it was ready: what became of it is read below.
   const starting = cp3.start().catch(() => undefined);
   const { code, stderr } = await running.ended;
   expect(code, stderr).toBe(0);
